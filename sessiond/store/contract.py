@@ -1,0 +1,276 @@
+"""
+The Store contract: what every engine promises.
+
+Rule 1: a verb runs its ``decide`` function inside one write transaction, on what
+that transaction sees. An engine may run ``decide`` again, so it must be pure. What
+``decide`` raises is raised to the caller, and nothing of that call is written.
+
+Rule 2: a write verb returns once its effect, and everything its answer rests on, is
+durable. It raises :class:`~sessiond.errors.StoreUnavailableError` where surely nothing
+was written and :class:`~sessiond.errors.IndeterminateError` where that is unknown;
+repeating the call with the same request then converges.
+
+Rule 3: record, events, log entry and request row of a call are written together or not at all.
+
+Rule 4: the store knows no rules. It never judges a session, an expiry or a clock; ``now``
+is passed in where a verb needs it.
+
+Rule 5: nothing here assumes one machine or one process. Several processes may open one
+store; each sees the others' writes as soon as they are acknowledged.
+
+Every verb may be called from any thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from sessiond.store.records import (
+    Cut,
+    Event,
+    KeyRecord,
+    RequestRecord,
+    Revocation,
+    Scope,
+    Session,
+)
+
+T = TypeVar("T")
+
+INCARNATION_BITS = 16
+REVISION_BITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    A mutation that can be repeated.
+
+    ``key`` is 16 bytes that name caller, method and request id; ``request_hash``
+    is 16 bytes over the whole request; the row is kept until ``keep_until``.
+    """
+
+    key: bytes
+    request_hash: bytes
+    keep_until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """The cuts that cover a session: of everything, of its tenant, of its subject."""
+
+    everything: Cut | None = None
+    tenant: Cut | None = None
+    subject: Cut | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """
+    What a decision sees, all from one transaction.
+
+    ``session`` is None where the id is unknown; in ``create`` it is the session
+    that an earlier call with the same request made. ``prior`` is that call's
+    row. ``revision`` is the store's; a change that raises it gets
+    ``revision + 1``. ``serving_ms`` is the serving clock: the milliseconds in
+    which the store could acknowledge writes, over its whole life.
+    """
+
+    session: Session | None
+    cuts: Cuts
+    prior: RequestRecord | None
+    revision: int
+    serving_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """
+    What a decision wants written, and the result to return.
+
+    ``session`` is the record to write, None to leave it. ``revocation`` raises
+    the revision and is logged with the new number; the number it carries is
+    ignored, as is ``Event.sequence``. ``answer`` is kept under the call's
+    request, where it has one. ``cut`` cuts a scope in the same transaction, after
+    the revocation, and raises the revision once more; the numbers it carries are
+    ignored. A Change of a result alone writes nothing.
+    """
+
+    result: T
+    session: Session | None = None
+    revocation: Revocation | None = None
+    cut: tuple[Scope, Cut] | None = None
+    events: Sequence[Event] = ()
+    answer: RequestRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeysView:
+    """What a decision about keys sees: every key, the row of an earlier call, the revision."""
+
+    keys: Sequence[KeyRecord]
+    prior: RequestRecord | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeysChange(Generic[T]):
+    """
+    What a decision about keys wants written.
+
+    ``put`` writes keys by their key id, ``remove`` deletes by key id. Where
+    either is not empty the revision is raised by one and ``revocation``, which
+    must be given then, is logged.
+    """
+
+    result: T
+    put: Sequence[KeyRecord] = ()
+    remove: Sequence[bytes] = ()
+    revocation: Revocation | None = None
+    events: Sequence[Event] = ()
+    answer: RequestRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many rows a sweep deleted, and whether it stopped at its limit."""
+
+    sessions: int = 0
+    requests: int = 0
+    events: int = 0
+    revocations: int = 0
+    cuts: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """
+    Whether the store can serve, and how full it is.
+
+    ``writable`` is False after a failed commit until the store has been
+    reopened and checked. ``fill`` is the used share of the space, 0 to 1.
+    """
+
+    readable: bool
+    writable: bool
+    fill: float
+    detail: str = ""
+
+
+class Store(Protocol):
+    """Sessions, cuts, keys, events and requests of one installation."""
+
+    def create(
+        self,
+        tenant_hash: bytes,
+        subject_hash: bytes,
+        request: Request | None,
+        decide: Callable[[View], Change[T]],
+    ) -> T:
+        """Add the session of the decision's change. Its id must be new. ``View.cuts`` are those of the two scopes."""
+        ...
+
+    def rotate(self, session_id: bytes, decide: Callable[[View], Change[T]]) -> T:
+        """Change a session by the rules of Refresh."""
+        ...
+
+    def update(self, session_id: bytes, request: Request | None, decide: Callable[[View], Change[T]]) -> T:
+        """Change a session's claims or data."""
+        ...
+
+    def revoke(self, session_id: bytes, request: Request | None, decide: Callable[[View], Change[T]]) -> T:
+        """End a session."""
+        ...
+
+    def cut(
+        self,
+        scope: Scope,
+        request: Request | None,
+        decide: Callable[[Cut | None, RequestRecord | None, int], tuple[Cut, Event, RequestRecord | None] | None],
+    ) -> int:
+        """
+        Revoke a whole scope at once, however many sessions it has; gives the store's revision afterwards.
+
+        *decide* gets the scope's present cut, the prior row and the revision that
+        the new cut would have; None means that nothing is to be written.
+        """
+        ...
+
+    def get(self, session_id: bytes) -> View:
+        """Read one session with the cuts that cover it."""
+        ...
+
+    def list_by_subject(self, subject_hash: bytes, after: bytes, limit: int) -> tuple[list[Session], int]:
+        """
+        Read up to *limit* sessions under a subject's hash with ids above *after* (b"" starts), and the revision.
+
+        In the order of ids. Subjects of one hash come together; the caller
+        compares names.
+        """
+        ...
+
+    def keys(self) -> KeysView:
+        """Read every key."""
+        ...
+
+    def change_keys(self, request: Request | None, decide: Callable[[KeysView], KeysChange[T]]) -> T:
+        """Change the keyset. Of two processes that try at once, the second decides on what the first wrote."""
+        ...
+
+    def revision(self) -> int:
+        """
+        Read the revision: the number of changes that verifiers must know, under the incarnation.
+
+        The upper 16 bits are the incarnation, 1 at first; a restore starts a new one.
+        """
+        ...
+
+    def cuts(self) -> tuple[dict[Scope, Cut], int]:
+        """Read every cut, and the revision."""
+        ...
+
+    def revocations_after(self, revision: int, limit: int) -> tuple[list[Revocation], int]:
+        """Read up to *limit* entries of the revocation log above *revision*, in order, and the revision of the store."""
+        ...
+
+    def events_after(self, sequence: int, limit: int) -> list[Event]:
+        """Read up to *limit* events above *sequence*, in order."""
+        ...
+
+    def installation(self, make: Callable[[], bytes]) -> bytes:
+        """
+        Read the secrets of this installation, sealed by the caller.
+
+        The first call of the first process keeps what *make* gives; every
+        other call, in any process, gets that.
+        """
+        ...
+
+    def serving_ms(self) -> int:
+        """
+        Read the serving clock: the milliseconds, over the store's whole life, in which it could acknowledge writes.
+
+        It stands still while no process serves and while writes fail.
+        """
+        ...
+
+    def sweep(self, now: int, events_before: int, limit: int) -> Swept:
+        """
+        Delete up to *limit* rows that cannot matter any more.
+
+        Sessions, request rows, cuts and log entries go once their
+        ``keep_until`` (a session's: ``expires_at`` plus the grace the store
+        was opened with) is <= *now*; events once they are older than *events_before*.
+        """
+        ...
+
+    def health(self) -> Health:
+        """Say whether reads and writes work, without waiting for either."""
+        ...
+
+    def close(self) -> None:
+        """Finish the writes that were accepted, then release everything. A verb after it raises StoreUnavailableError."""
+        ...
