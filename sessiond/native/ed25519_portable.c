@@ -1,0 +1,101 @@
+/* The implementation for every machine: 64-bit integers and their 128-bit products. */
+#include "ed25519_impl.h"
+
+#include "inverse.h"
+#include "signature.h"
+#include "table.h"
+
+_Static_assert(sizeof(table) % ED25519_TABLE_ALIGNMENT == 0, "tables are allocated in whole lines");
+
+/* Signatures that share one inversion: beyond this its share is below one hundredth of the work. */
+#define BATCH_LEN 64
+
+static bool runs_here(void)
+{
+    return true;
+}
+
+static void build(void *multiples, const point *P)
+{
+    table_build(multiples, P);
+}
+
+/* P = [S]B + [k](-A) */
+static void add_multiples(point *P, const void *B, const ed25519_key *key, const scalar *S, const scalar *k)
+{
+    int16_t S_digits[TABLE_WINDOWS], k_digits[TABLE_WINDOWS];
+    scalar_recode(S_digits, S, TABLE_WIDTH);
+    scalar_recode(k_digits, k, TABLE_WIDTH);
+    const table *B_multiples = B, *minus_A_multiples = key->multiples;
+    for (int i = 0; i < TABLE_WINDOWS; i++) {
+        table_prefetch(B_multiples->window[i], S_digits[i]);
+        table_prefetch(minus_A_multiples->window[i], k_digits[i]);
+    }
+    point_from_affine(P, &FIELD_ZERO, &FIELD_ONE);
+    table_add_multiple(P, B_multiples, S_digits);
+    table_add_multiple(P, minus_A_multiples, k_digits);
+}
+
+static bool verify(
+    const void *B, const ed25519_key *key, const uint8_t *message, size_t message_len,
+    const uint8_t signature[ED25519_SIGNATURE_LEN])
+{
+    scalar S, k;
+    if (!signature_scalars(&S, &k, key->public_key, message, message_len, signature)) {
+        return false;
+    }
+    point P;
+    add_multiples(&P, B, key, &S, &k);
+    field z_inverse;
+    field_invert(&z_inverse, &P.Z);
+    return signature_matches(signature, &P, &z_inverse);
+}
+
+/* Up to BATCH_LEN items with one inversion: prefix[i] is the product of the Z before item i. */
+static void verify_group(const void *B, const ed25519_item *items, size_t n_items, uint8_t *good)
+{
+    point P[BATCH_LEN];
+    field prefix[BATCH_LEN + 1];
+    prefix[0] = FIELD_ONE;
+    for (size_t i = 0; i < n_items; i++) {
+        const ed25519_item *item = &items[i];
+        scalar S, k;
+        good[i] = signature_scalars(&S, &k, item->key->public_key, item->message, item->message_len, item->signature);
+        if (good[i]) {
+            add_multiples(&P[i], B, item->key, &S, &k);
+            field_mul(&prefix[i + 1], &prefix[i], &P[i].Z); /* no Z is 0: the formulas are complete */
+        } else {
+            prefix[i + 1] = prefix[i];
+        }
+    }
+    field inverse;
+    field_invert(&inverse, &prefix[n_items]);
+    for (size_t i = n_items; i-- > 0;) {
+        if (good[i]) {
+            field z_inverse;
+            field_mul(&z_inverse, &inverse, &prefix[i]);
+            field_mul(&inverse, &inverse, &P[i].Z);
+            good[i] = signature_matches(items[i].signature, &P[i], &z_inverse);
+        }
+    }
+}
+
+static void verify_batch(const void *B, const ed25519_item *items, size_t n_items, uint8_t *good)
+{
+    while (n_items > 0) {
+        const size_t n_group = n_items < BATCH_LEN ? n_items : BATCH_LEN;
+        verify_group(B, items, n_group, good);
+        items += n_group;
+        good += n_group;
+        n_items -= n_group;
+    }
+}
+
+const ed25519_implementation ed25519_portable = {
+    .name = "portable",
+    .runs_here = runs_here,
+    .table_len = sizeof(table),
+    .table_build = build,
+    .verify = verify,
+    .verify_batch = verify_batch,
+};

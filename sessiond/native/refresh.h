@@ -1,0 +1,24 @@
+/* Refresh tokens: sdr_ and a CWT in COSE_Sign1 (RFC 8392, 9052), constant but for the fields. */
+#ifndef SESSIOND_REFRESH_H
+#define SESSIOND_REFRESH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bytes.h"
+#include "known_keys.h"
+#include "verdict.h"
+
+/* What a token says: key id 8, exp u32, iat u32, session id 16, generation u32; integers big-endian. */
+#define REFRESH_FIELDS_LEN 36
+
+/*
+ * Judge *text* at *now*, seconds since the epoch. The window is half-open: a token is dead in the second that it names
+ * as its expiry. iat is not judged. *fields* are written where verdict_is_of_signed the verdict.
+ */
+verdict refresh_verify(uint8_t fields[REFRESH_FIELDS_LEN], span text, const known_keys *keys, int64_t now);
+
+/* Tell whether *text* has the shape of a refresh token, whatever it holds. */
+bool refresh_is_shape_of(span text);
+
+#endif

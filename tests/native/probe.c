@@ -1,0 +1,137 @@
+/* Lets the tests call what native/ keeps to itself: the arithmetic under the verifier. */
+#include "base64url.h"
+#include "group.h"
+#include "inverse.h"
+#include "payload.h"
+#include "scalar.h"
+#include "sha512.h"
+#include "table.h"
+
+#define PROBE __attribute__((visibility("default")))
+
+PROBE void probe_field_add(field *out, const field *a, const field *b)
+{
+    field_add(out, a, b);
+}
+
+PROBE void probe_field_sub(field *out, const field *a, const field *b)
+{
+    field_sub(out, a, b);
+}
+
+PROBE void probe_field_mul(field *out, const field *a, const field *b)
+{
+    field_mul(out, a, b);
+}
+
+PROBE void probe_field_sqr(field *out, const field *a)
+{
+    field_sqr(out, a);
+}
+
+PROBE void probe_field_negate_if(field *a, uint64_t negative)
+{
+    field_negate_if(a, negative);
+}
+
+PROBE void probe_field_invert(field *out, const field *a)
+{
+    field_invert(out, a);
+}
+
+PROBE int64_t probe_inverse_steps(inverse_matrix *out, int64_t delta, uint64_t f, uint64_t g)
+{
+    return inverse_steps(out, delta, f, g);
+}
+
+PROBE void probe_field_pow_p58(field *out, const field *a)
+{
+    field_pow_p58(out, a);
+}
+
+PROBE void probe_field_to_words(uint64_t words[4], const field *a)
+{
+    field_to_words(words, a);
+}
+
+PROBE void probe_field_from_words(field *out, const uint64_t words[4])
+{
+    field_from_words(out, words);
+}
+
+PROBE void probe_point_add(point *out, const point *P, const point *Q)
+{
+    point_add(out, P, Q);
+}
+
+PROBE void probe_point_double(point *out, const point *P)
+{
+    point_double(out, P);
+}
+
+PROBE void probe_point_negate(point *out, const point *P)
+{
+    point_negate(out, P);
+}
+
+PROBE bool probe_point_decode(point *out, const uint8_t encoding[POINT_LEN])
+{
+    return point_decode(out, encoding);
+}
+
+PROBE bool probe_scalar_from_bytes(scalar *out, const uint8_t bytes[SCALAR_LEN])
+{
+    return scalar_from_bytes(out, bytes);
+}
+
+PROBE void probe_scalar_reduce(scalar *out, const uint64_t words[8])
+{
+    scalar_reduce(out, words);
+}
+
+PROBE void probe_scalar_recode_8(int16_t digits[32], const scalar *s)
+{
+    scalar_recode(digits, s, 8);
+}
+
+PROBE void probe_scalar_recode_4(int16_t digits[64], const scalar *s)
+{
+    scalar_recode(digits, s, 4);
+}
+
+PROBE size_t probe_table_len(void)
+{
+    return sizeof(table);
+}
+
+PROBE void probe_table_build(table *out, const point *P)
+{
+    table_build(out, P);
+}
+
+PROBE void probe_table_add(point *P, const table *multiples, int window, int digit)
+{
+    table_add(P, multiples->window[window], digit);
+}
+
+PROBE void probe_sha512(uint64_t state[8], const uint8_t *message, size_t message_len, size_t piece_len)
+{
+    sha512 hash;
+    sha512_init(&hash);
+    for (size_t at = 0; at < message_len; at += piece_len) {
+        sha512_update(&hash, message + at, message_len - at < piece_len ? message_len - at : piece_len);
+    }
+    sha512_final(&hash);
+    memcpy(state, hash.state, sizeof hash.state);
+}
+
+PROBE bool probe_base64url_decode(uint8_t *out, const uint8_t *text, size_t text_len)
+{
+    return base64url_decode(out, text, text_len);
+}
+
+PROBE bool probe_payload_read(const uint8_t *json, size_t json_len)
+{
+    payload unused;
+    return payload_read(&unused, (span){json, json_len});
+}
