@@ -76,6 +76,10 @@ class View:
     row. ``revision`` is the store's; a change that raises it gets
     ``revision + 1``. ``serving_ms`` is the serving clock: the milliseconds in
     which the store could acknowledge writes, over its whole life.
+    ``keys_revision`` is the revision that the last change of the keyset got, 0
+    before the first: a decision made with an older keyset must not be written.
+    It is not ``revision``, which every revocation raises: under a steady load
+    of revocations no decision would ever be fresh.
     """
 
     session: Session | None
@@ -83,6 +87,7 @@ class View:
     prior: RequestRecord | None
     revision: int
     serving_ms: int
+    keys_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +113,16 @@ class Change(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class KeysView:
-    """What a decision about keys sees: every key, the row of an earlier call, the revision."""
+    """
+    What a decision about keys sees: every key, the row of an earlier call, the revision.
+
+    ``keys_revision`` is as in :class:`View`: while it stays the same, so do the keys.
+    """
 
     keys: Sequence[KeyRecord]
     prior: RequestRecord | None
     revision: int
+    keys_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +180,11 @@ class Store(Protocol):
         request: Request | None,
         decide: Callable[[View], Change[T]],
     ) -> T:
-        """Add the session of the decision's change. Its id must be new. ``View.cuts`` are those of the two scopes."""
+        """
+        Add the session of the decision's change. ``View.cuts`` are those of the two scopes.
+
+        Its id must be new, or that of ``View.session``: then what an earlier call of the same request made is changed.
+        """
         ...
 
     def rotate(self, session_id: bytes, decide: Callable[[View], Change[T]]) -> T:
@@ -233,7 +247,7 @@ class Store(Protocol):
         ...
 
     def revocations_after(self, revision: int, limit: int) -> tuple[list[Revocation], int]:
-        """Read up to *limit* entries of the revocation log above *revision*, in order, and the revision of the store."""
+        """Read up to *limit* entries of the revocation log above *revision*, in order, and the store's revision."""
         ...
 
     def events_after(self, sequence: int, limit: int) -> list[Event]:
@@ -272,5 +286,5 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Finish the writes that were accepted, then release everything. A verb after it raises StoreUnavailableError."""
+        """Finish the writes that were accepted, release everything. A verb after it raises StoreUnavailableError."""
         ...

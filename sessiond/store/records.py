@@ -22,7 +22,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     """The base of all records."""
 
 
-class Trace(Record):
+class Trace(Record, frozen=True):
     """
     The call that made a generation: evidence, and the facts that make its token again.
 
@@ -40,14 +40,14 @@ class Trace(Record):
     caller: str = ""
 
 
-class Reuse(Record):
+class Reuse(Record, frozen=True):
     """The presentation that was found to be reuse, kept for whoever asks why."""
 
     presented: int
     by: Trace
 
 
-class End(Record):
+class End(Record, frozen=True):
     """How a session ended. ``reuse`` is set where the cause is REUSED."""
 
     cause: Cause
@@ -57,7 +57,7 @@ class End(Record):
     reuse: Reuse | None = None
 
 
-class Refusal(Record):
+class Refusal(Record, frozen=True):
     """How often one cause refused well-signed tokens of a session. ``event_at`` is the time of its last event."""
 
     cause: Cause
@@ -67,7 +67,7 @@ class Refusal(Record):
     event_at: int
 
 
-class Session(Record):
+class Session(Record, frozen=True):
     """
     One login on one client. Its size does not grow with the number of refreshes.
 
@@ -77,6 +77,8 @@ class Session(Record):
     is the serving time at which ``confirmed`` was proved. ``shared_in_row``
     counts the generations in a row whose successor two holders shared, and
     ``pending_shared`` says whether the present one is among them.
+    ``access_issued_at`` is the latest time of issue of any access token of it,
+    and never falls: a revocation is remembered for their life after it.
     """
 
     id: bytes
@@ -103,10 +105,11 @@ class Session(Record):
     shared_in_row: int = 0
     pending_shared: bool = False
     shared: int = 0
-    late_retries: int = 0
-    stragglers: int = 0
+    retried: int = 0
+    superseded: int = 0
     refusals: tuple[Refusal, ...] = ()
     end: End | None = None
+    access_issued_at: int = 0
 
 
 class ScopeKind(enum.IntEnum):
@@ -117,14 +120,14 @@ class ScopeKind(enum.IntEnum):
     SUBJECT = 3
 
 
-class Scope(Record):
+class Scope(Record, frozen=True):
     """What a cut covers: a kind and its 8-byte hash, empty for ALL."""
 
     kind: ScopeKind
     hash: bytes = b""
 
 
-class Cut(Record):
+class Cut(Record, frozen=True):
     """
     The revision at which all of a scope was revoked: sessions born before it are dead.
 
@@ -147,7 +150,7 @@ class RevocationKind(enum.IntEnum):
     KEYS = 3
 
 
-class Revocation(Record):
+class Revocation(Record, frozen=True):
     """
     One entry of the revocation log. There is exactly one per revision.
 
@@ -180,7 +183,7 @@ class KeyState(enum.IntEnum):
     REVOKED = 4
 
 
-class KeyRecord(Record):
+class KeyRecord(Record, frozen=True):
     """One signing key. ``sealed_seed`` is encrypted under the master key; zero-valued instants have not come yet."""
 
     key_id: bytes
@@ -198,7 +201,7 @@ class KeyRecord(Record):
     actor: str = ""
 
 
-class Event(Record):
+class Event(Record, frozen=True):
     """
     One thing that happened to a session or a key, written in the same transaction as the change.
 
@@ -222,7 +225,7 @@ class Event(Record):
     details: dict[str, str] = {}
 
 
-class RequestRecord(Record):
+class RequestRecord(Record, frozen=True):
     """
     What a mutation with a request id answered, kept so that its repetition gets the same answer.
 
