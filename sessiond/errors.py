@@ -57,7 +57,7 @@ class Reason(enum.IntEnum):
     REQUEST_ID_REUSED = 7
     ETAG_MISMATCH = 8
     LOGIN_OVERTAKEN = 9
-    PERMISSION = 10
+    PERMISSION_DENIED = 10
     OVERLOADED = 11
     STORE_UNAVAILABLE = 12
     OUTCOME_UNKNOWN = 13
@@ -111,10 +111,16 @@ class SessiondError(Exception):
     Catch a subclass to handle one reason, or this class for all of them.
     ``advice`` says what to do next and is never to be second-guessed from
     the text of the message.
+
+    A client also reads ``server_ms``, the authority's wall clock when it
+    refused, and ``retry_after_ms``, the pause that it asks for; each is None
+    where it did not say.
     """
 
     reason: ClassVar[Reason]
     advice: Advice
+    server_ms: int | None = None
+    retry_after_ms: int | None = None
 
     def __init__(self, message: str, advice: Advice | None = None) -> None:
         """Say *message* to the caller; *advice* None means the class's own."""
@@ -132,8 +138,8 @@ class TokenRefusedError(SessiondError):
     """
     A token is refused; ``cause`` says exactly why.
 
-    ``session_id`` is the session of a well-signed token and None before the
-    signature was found good.
+    ``session_id`` is the session of a well-signed token as UUID text, and None
+    before the signature was found good.
     """
 
     _advice: ClassVar[dict[Cause, Advice]]
@@ -143,7 +149,7 @@ class TokenRefusedError(SessiondError):
         cause: Cause,
         message: str,
         *,
-        session_id: bytes | None = None,
+        session_id: str | None = None,
     ) -> None:
         """Refuse a token with *cause*; the advice follows from it."""
         super().__init__(message, self._advice[cause])
@@ -180,7 +186,7 @@ class InvalidAccessToken(TokenRefusedError):  # noqa: N818 - the name on the wir
 
 
 class SessionNotFoundError(SessiondError):
-    """No living session has the id."""
+    """No session with the id is kept, or not for this caller."""
 
     reason = Reason.SESSION_NOT_FOUND
     advice = Advice.FIX_THE_CALLER
@@ -196,6 +202,10 @@ class SessionEndedError(SessiondError):
         """Refuse a change of a session that *cause* ended."""
         super().__init__(message)
         self.cause = cause
+
+    def __str__(self) -> str:
+        """Start with reason and cause, so that a log line is enough."""
+        return f"{self.reason.name}: {self.cause.name}: {self.message}"
 
 
 class KeyNotFoundError(SessiondError):
@@ -243,10 +253,10 @@ class LoginOvertakenError(SessiondError):
     advice = Advice.LOG_IN_AGAIN
 
 
-class PermissionRefusedError(SessiondError):
+class PermissionDeniedError(SessiondError):
     """The caller's role or tenants do not allow the call."""
 
-    reason = Reason.PERMISSION
+    reason = Reason.PERMISSION_DENIED
     advice = Advice.FIX_THE_CALLER
 
 

@@ -1,6 +1,4 @@
-"""
-Session ids and scope hashes: how a session, a subject and a tenant are named in tokens and index.
-"""
+"""Session ids and scope hashes: how a session, a subject and a tenant are named in tokens and index."""
 
 from __future__ import annotations
 
@@ -56,7 +54,7 @@ def parse_session_id(text: str) -> bytes:
 
 class ScopeHasher:
     """
-    Gives tenants and subjects their 8-byte names in tokens and index.
+    Gives tenants and subjects their 8-byte names in tokens and index, and places in lists their marks.
 
     Keyed with a secret of the authority, so that a name in a token cannot be
     turned back into a subject by guessing. Domain-separated and
@@ -76,9 +74,13 @@ class ScopeHasher:
         """Name a subject of a tenant."""
         return self._hash(b"sessiond subject", tenant, subject)
 
-    def _hash(self, person: bytes, *parts: str) -> bytes:
+    def place(self, subject_hash: bytes, session_id: bytes) -> bytes:
+        """Mark a place in a subject's list of sessions, 8 bytes that nobody else can make."""
+        return self._hash(b"sessiond place", subject_hash, session_id)
+
+    def _hash(self, person: bytes, *parts: str | bytes) -> bytes:
         state = hashlib.blake2b(key=self._secret, person=person, digest_size=SCOPE_HASH_SIZE)
         for part in parts:
-            encoded = part.encode()
+            encoded = part.encode() if isinstance(part, str) else part
             state.update(len(encoded).to_bytes(2, "big") + encoded)
         return state.digest()

@@ -1,0 +1,25 @@
+"""What the authority says to a caller whose token it refuses, one sentence for each cause it decides itself."""
+
+from __future__ import annotations
+
+from sessiond.errors import Cause
+
+_SENTENCES = {
+    Cause.KEY_REVOKED: "the key that signed it was revoked",
+    Cause.EXPIRED: "the session's life is over",
+    Cause.IDLE_TIMEOUT: "the session was not refreshed for longer than its idle limit",
+    Cause.REVOKED: "the session was ended on purpose",
+    Cause.SUBJECT_REVOKED: "every session of the subject that was open at that time was ended",
+    Cause.TENANT_REVOKED: "every session of the tenant that was open at that time was ended",
+    Cause.ALL_REVOKED: "every session that was open at that time was ended",
+    Cause.REUSED: "a spent refresh token of the session was presented again, so the session was ended",
+    Cause.SUPERSEDED: "a late copy of a request that was answered already; newer tokens are in the client's hands",
+    Cause.STATE_LOST: "the token is newer than what the authority knows of its session, so the session was ended",
+    Cause.UNKNOWN_SESSION: "the session is not in the store any more",
+    Cause.WRONG_TENANT: "the session belongs to another tenant than the one that the caller acts for",
+}
+
+
+def sentence(cause: Cause) -> str:
+    """Say what *cause* means, without a capital and a full stop."""
+    return _SENTENCES[cause]
