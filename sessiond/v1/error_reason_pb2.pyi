@@ -16,7 +16,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REQUEST_ID_REUSED: _ClassVar[ErrorReason]
     ETAG_MISMATCH: _ClassVar[ErrorReason]
     LOGIN_OVERTAKEN: _ClassVar[ErrorReason]
-    PERMISSION: _ClassVar[ErrorReason]
+    PERMISSION_DENIED: _ClassVar[ErrorReason]
     OVERLOADED: _ClassVar[ErrorReason]
     STORE_UNAVAILABLE: _ClassVar[ErrorReason]
     OUTCOME_UNKNOWN: _ClassVar[ErrorReason]
@@ -32,7 +32,7 @@ INVALID_REQUEST: ErrorReason
 REQUEST_ID_REUSED: ErrorReason
 ETAG_MISMATCH: ErrorReason
 LOGIN_OVERTAKEN: ErrorReason
-PERMISSION: ErrorReason
+PERMISSION_DENIED: ErrorReason
 OVERLOADED: ErrorReason
 STORE_UNAVAILABLE: ErrorReason
 OUTCOME_UNKNOWN: ErrorReason

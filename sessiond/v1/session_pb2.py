@@ -22,12 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from sessiond.v1 import error_pb2 as sessiond_dot_v1_dot_error__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sessiond/v1/session.proto\x12\x0bsessiond.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sessiond/v1/error.proto\">\n\rDeviceContext\x12\r\n\x05label\x18\x01 \x01(\t\x12\n\n\x02ip\x18\x02 \x01(\t\x12\x12\n\nuser_agent\x18\x03 \x01(\t\"|\n\nSessionEnd\x12!\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x12.sessiond.v1.Cause\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12,\n\x08\x65nded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"]\n\x0fRefreshCounters\x12\x0e\n\x06shared\x18\x01 \x01(\r\x12\x14\n\x0clate_retries\x18\x02 \x01(\r\x12\x12\n\nstragglers\x18\x03 \x01(\r\x12\x10\n\x08refusals\x18\x04 \x01(\r\"\xa0\x04\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x11\n\tclient_id\x18\x04 \x01(\t\x12\x10\n\x08\x61udience\x18\x05 \x01(\t\x12\x13\n\x0b\x63laims_json\x18\x06 \x01(\t\x12\x11\n\tdata_json\x18\x07 \x01(\t\x12*\n\x06\x64\x65vice\x18\x08 \x01(\x0b\x32\x1a.sessiond.v1.DeviceContext\x12(\n\x05state\x18\t \x01(\x0e\x32\x19.sessiond.v1.SessionState\x12$\n\x03\x65nd\x18\n \x01(\x0b\x32\x17.sessiond.v1.SessionEnd\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0crefreshed_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fidle_expires_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ngeneration\x18\x0f \x01(\r\x12.\n\x08\x63ounters\x18\x10 \x01(\x0b\x32\x1c.sessiond.v1.RefreshCounters\x12\x0c\n\x04\x65tag\x18\x11 \x01(\t\"\x8e\x03\n\x0cIssuedTokens\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12<\n\x18refresh_token_expires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x17\x61\x63\x63\x65ss_token_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rrefresh_after\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bserver_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsession_id\x18\x07 \x01(\t\x12\x12\n\ngeneration\x18\x08 \x01(\r\x12\x10\n\x08revision\x18\t \x01(\x04\x12\x38\n\x15\x61\x63\x63\x65ss_token_lifetime\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration*`\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14SESSION_STATE_ACTIVE\x10\x01\x12\x17\n\x13SESSION_STATE_ENDED\x10\x02\x42\\\n\x0eio.sessiond.v1P\x01Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\xaa\x02\x0bSessiond.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19sessiond/v1/session.proto\x12\x0bsessiond.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17sessiond/v1/error.proto\">\n\rDeviceContext\x12\r\n\x05label\x18\x01 \x01(\t\x12\n\n\x02ip\x18\x02 \x01(\t\x12\x12\n\nuser_agent\x18\x03 \x01(\t\"|\n\nSessionEnd\x12!\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32\x12.sessiond.v1.Cause\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12,\n\x08\x65nded_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x0fRefreshCounters\x12\x0e\n\x06shared\x18\x01 \x01(\r\x12\x0f\n\x07retried\x18\x02 \x01(\r\x12\x12\n\nsuperseded\x18\x03 \x01(\r\x12\x10\n\x08refusals\x18\x04 \x01(\r\"\xa0\x04\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x11\n\tclient_id\x18\x04 \x01(\t\x12\x10\n\x08\x61udience\x18\x05 \x01(\t\x12\x13\n\x0b\x63laims_json\x18\x06 \x01(\t\x12\x11\n\tdata_json\x18\x07 \x01(\t\x12*\n\x06\x64\x65vice\x18\x08 \x01(\x0b\x32\x1a.sessiond.v1.DeviceContext\x12(\n\x05state\x18\t \x01(\x0e\x32\x19.sessiond.v1.SessionState\x12$\n\x03\x65nd\x18\n \x01(\x0b\x32\x17.sessiond.v1.SessionEnd\x12.\n\ncreated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0crefreshed_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x33\n\x0fidle_expires_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ngeneration\x18\x0f \x01(\r\x12.\n\x08\x63ounters\x18\x10 \x01(\x0b\x32\x1c.sessiond.v1.RefreshCounters\x12\x0c\n\x04\x65tag\x18\x11 \x01(\t\"\xd4\x02\n\x0cIssuedTokens\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12<\n\x18refresh_token_expires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12;\n\x17\x61\x63\x63\x65ss_token_expires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rrefresh_after\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bserver_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nsession_id\x18\x07 \x01(\t\x12\x12\n\ngeneration\x18\x08 \x01(\r\x12\x10\n\x08revision\x18\t \x01(\x04*`\n\x0cSessionState\x12\x1d\n\x19SESSION_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14SESSION_STATE_ACTIVE\x10\x01\x12\x17\n\x13SESSION_STATE_ENDED\x10\x02\x42\\\n\x0eio.sessiond.v1P\x01Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\xaa\x02\x0bSessiond.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,16 +34,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sessiond.v1.session_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016io.sessiond.v1P\001Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\252\002\013Sessiond.V1'
-  _globals['_SESSIONSTATE']._serialized_start=1365
-  _globals['_SESSIONSTATE']._serialized_end=1461
-  _globals['_DEVICECONTEXT']._serialized_start=132
-  _globals['_DEVICECONTEXT']._serialized_end=194
-  _globals['_SESSIONEND']._serialized_start=196
-  _globals['_SESSIONEND']._serialized_end=320
-  _globals['_REFRESHCOUNTERS']._serialized_start=322
-  _globals['_REFRESHCOUNTERS']._serialized_end=415
-  _globals['_SESSION']._serialized_start=418
-  _globals['_SESSION']._serialized_end=962
-  _globals['_ISSUEDTOKENS']._serialized_start=965
-  _globals['_ISSUEDTOKENS']._serialized_end=1363
+  _globals['_SESSIONSTATE']._serialized_start=1270
+  _globals['_SESSIONSTATE']._serialized_end=1366
+  _globals['_DEVICECONTEXT']._serialized_start=100
+  _globals['_DEVICECONTEXT']._serialized_end=162
+  _globals['_SESSIONEND']._serialized_start=164
+  _globals['_SESSIONEND']._serialized_end=288
+  _globals['_REFRESHCOUNTERS']._serialized_start=290
+  _globals['_REFRESHCOUNTERS']._serialized_end=378
+  _globals['_SESSION']._serialized_start=381
+  _globals['_SESSION']._serialized_end=925
+  _globals['_ISSUEDTOKENS']._serialized_start=928
+  _globals['_ISSUEDTOKENS']._serialized_end=1268
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,5 @@
 import datetime
 
-from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from sessiond.v1 import error_pb2 as _error_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -43,16 +42,16 @@ class SessionEnd(_message.Message):
     def __init__(self, cause: _Optional[_Union[_error_pb2.Cause, str]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class RefreshCounters(_message.Message):
-    __slots__ = ("shared", "late_retries", "stragglers", "refusals")
+    __slots__ = ("shared", "retried", "superseded", "refusals")
     SHARED_FIELD_NUMBER: _ClassVar[int]
-    LATE_RETRIES_FIELD_NUMBER: _ClassVar[int]
-    STRAGGLERS_FIELD_NUMBER: _ClassVar[int]
+    RETRIED_FIELD_NUMBER: _ClassVar[int]
+    SUPERSEDED_FIELD_NUMBER: _ClassVar[int]
     REFUSALS_FIELD_NUMBER: _ClassVar[int]
     shared: int
-    late_retries: int
-    stragglers: int
+    retried: int
+    superseded: int
     refusals: int
-    def __init__(self, shared: _Optional[int] = ..., late_retries: _Optional[int] = ..., stragglers: _Optional[int] = ..., refusals: _Optional[int] = ...) -> None: ...
+    def __init__(self, shared: _Optional[int] = ..., retried: _Optional[int] = ..., superseded: _Optional[int] = ..., refusals: _Optional[int] = ...) -> None: ...
 
 class Session(_message.Message):
     __slots__ = ("session_id", "tenant", "subject", "client_id", "audience", "claims_json", "data_json", "device", "state", "end", "created_at", "refreshed_at", "expires_at", "idle_expires_at", "generation", "counters", "etag")
@@ -93,7 +92,7 @@ class Session(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., tenant: _Optional[str] = ..., subject: _Optional[str] = ..., client_id: _Optional[str] = ..., audience: _Optional[str] = ..., claims_json: _Optional[str] = ..., data_json: _Optional[str] = ..., device: _Optional[_Union[DeviceContext, _Mapping]] = ..., state: _Optional[_Union[SessionState, str]] = ..., end: _Optional[_Union[SessionEnd, _Mapping]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., refreshed_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., idle_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., generation: _Optional[int] = ..., counters: _Optional[_Union[RefreshCounters, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class IssuedTokens(_message.Message):
-    __slots__ = ("refresh_token", "access_token", "refresh_token_expires_at", "access_token_expires_at", "refresh_after", "server_time", "session_id", "generation", "revision", "access_token_lifetime")
+    __slots__ = ("refresh_token", "access_token", "refresh_token_expires_at", "access_token_expires_at", "refresh_after", "server_time", "session_id", "generation", "revision")
     REFRESH_TOKEN_FIELD_NUMBER: _ClassVar[int]
     ACCESS_TOKEN_FIELD_NUMBER: _ClassVar[int]
     REFRESH_TOKEN_EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
@@ -103,7 +102,6 @@ class IssuedTokens(_message.Message):
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
-    ACCESS_TOKEN_LIFETIME_FIELD_NUMBER: _ClassVar[int]
     refresh_token: str
     access_token: str
     refresh_token_expires_at: _timestamp_pb2.Timestamp
@@ -113,5 +111,4 @@ class IssuedTokens(_message.Message):
     session_id: str
     generation: int
     revision: int
-    access_token_lifetime: _duration_pb2.Duration
-    def __init__(self, refresh_token: _Optional[str] = ..., access_token: _Optional[str] = ..., refresh_token_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., access_token_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., refresh_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., server_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., generation: _Optional[int] = ..., revision: _Optional[int] = ..., access_token_lifetime: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    def __init__(self, refresh_token: _Optional[str] = ..., access_token: _Optional[str] = ..., refresh_token_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., access_token_expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., refresh_after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., server_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_id: _Optional[str] = ..., generation: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...

@@ -2,7 +2,6 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
-from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from sessiond.v1 import session_pb2 as _session_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -149,15 +148,13 @@ class RevokeSessionRequest(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., token: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class RevokeSessionResponse(_message.Message):
-    __slots__ = ("session_id", "end", "ended_by_this_call", "revision", "server_time")
+    __slots__ = ("session_id", "end", "ended_by_this_call", "revision")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
     ENDED_BY_THIS_CALL_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
-    SERVER_TIME_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     end: _session_pb2.SessionEnd
     ended_by_this_call: bool
     revision: int
-    server_time: _timestamp_pb2.Timestamp
-    def __init__(self, session_id: _Optional[str] = ..., end: _Optional[_Union[_session_pb2.SessionEnd, _Mapping]] = ..., ended_by_this_call: bool = ..., revision: _Optional[int] = ..., server_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, session_id: _Optional[str] = ..., end: _Optional[_Union[_session_pb2.SessionEnd, _Mapping]] = ..., ended_by_this_call: bool = ..., revision: _Optional[int] = ...) -> None: ...

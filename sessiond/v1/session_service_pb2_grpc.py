@@ -83,8 +83,9 @@ class SessionServiceServicer(object):
 
     def Refresh(self, request, context):
         """Exchanges a refresh token for its successor and a fresh access token.
-        Presenting the same token again with the same retry_key or request_id returns the same successor until that is first used;
-        presenting a spent token in any other way ends the session. INVALID_REFRESH_TOKEN says the exact cause.
+        Presenting the same token again with the same retry_key, or the same request_id where neither call has a retry_key, returns
+        the same successor until that is first used; presenting a spent token in any other way ends the session.
+        INVALID_REFRESH_TOKEN says the exact cause.
 
         Allowed to callers with the role `refresher`, for their tenants.
         """

@@ -41,8 +41,9 @@ class SessionServiceStub:
     """
     Refresh: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.RefreshRequest, _session_service_pb2.RefreshResponse]
     """Exchanges a refresh token for its successor and a fresh access token.
-    Presenting the same token again with the same retry_key or request_id returns the same successor until that is first used;
-    presenting a spent token in any other way ends the session. INVALID_REFRESH_TOKEN says the exact cause.
+    Presenting the same token again with the same retry_key, or the same request_id where neither call has a retry_key, returns
+    the same successor until that is first used; presenting a spent token in any other way ends the session.
+    INVALID_REFRESH_TOKEN says the exact cause.
 
     Allowed to callers with the role `refresher`, for their tenants.
     """
@@ -80,8 +81,9 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """
     Refresh: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RefreshRequest, _session_service_pb2.RefreshResponse]  # type: ignore[assignment]
     """Exchanges a refresh token for its successor and a fresh access token.
-    Presenting the same token again with the same retry_key or request_id returns the same successor until that is first used;
-    presenting a spent token in any other way ends the session. INVALID_REFRESH_TOKEN says the exact cause.
+    Presenting the same token again with the same retry_key, or the same request_id where neither call has a retry_key, returns
+    the same successor until that is first used; presenting a spent token in any other way ends the session.
+    INVALID_REFRESH_TOKEN says the exact cause.
 
     Allowed to callers with the role `refresher`, for their tenants.
     """
@@ -128,8 +130,9 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_session_service_pb2.RefreshResponse, _abc.Awaitable[_session_service_pb2.RefreshResponse]]:
         """Exchanges a refresh token for its successor and a fresh access token.
-        Presenting the same token again with the same retry_key or request_id returns the same successor until that is first used;
-        presenting a spent token in any other way ends the session. INVALID_REFRESH_TOKEN says the exact cause.
+        Presenting the same token again with the same retry_key, or the same request_id where neither call has a retry_key, returns
+        the same successor until that is first used; presenting a spent token in any other way ends the session.
+        INVALID_REFRESH_TOKEN says the exact cause.
 
         Allowed to callers with the role `refresher`, for their tenants.
         """

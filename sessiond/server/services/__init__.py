@@ -1,0 +1,1 @@
+"""The handlers: one class per service of the API, one short method per RPC; they know nothing of gRPC."""
