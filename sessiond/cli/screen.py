@@ -1,0 +1,130 @@
+"""What people see: results, tables, and the screen of a refusal."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sessiond.cli.values import error_value, instant
+from sessiond.errors import Advice, InvalidRequestError, SessiondError, SessionEndedError, TokenRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import RenderableType
+
+ADVICE = {
+    Advice.LOG_IN_AGAIN: "Delete the tokens of this session and authenticate the user again.",
+    Advice.REFRESH: "Trade the refresh token for a new pair and try again with the new access token.",
+    Advice.RETRY_WITH_BACKOFF: "Keep the tokens and send the same request again after a growing, random pause.",
+    Advice.KEEP_CURRENT_TOKENS: (
+        "Never delete or overwrite tokens because of this answer: read the token store again and use what stands there."
+    ),
+    Advice.CHECK_CLOCK: "Compare the clocks of this machine and of the authority; the tokens are not at fault.",
+    Advice.FIX_THE_CALLER: (
+        "A fault in the calling program or its configuration; neither a retry nor a new login mends it."
+    ),
+}
+"""What each advice means, in the words of ``error.proto``."""
+
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+# What is less than two of a unit is told in the next smaller one, so that rounding never takes more than a quarter.
+_ENOUGH = 2
+
+
+class Screen:
+    """Prints for people or, as one JSON object on standard output, for machines."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        """Print on the standard streams of this moment."""
+        self._as_json = as_json
+        self._out = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self._err = Console(file=sys.stderr, highlight=False)
+
+    def show(self, value: Any, *parts: RenderableType) -> None:  # noqa: ANN401 - any JSON value
+        """Print a result: *value* for machines, *parts* for people."""
+        if self._as_json:
+            print(json.dumps(value, ensure_ascii=False), file=sys.stdout)  # noqa: T201 - the answer itself
+            return
+        for part in parts:
+            self._out.print(part)
+
+    def refused(self, error: SessiondError) -> None:
+        """Say what is wrong, why, and what to do about it."""
+        if self._as_json:
+            self.show(error_value(error))
+            return
+        self._err.print(Text.assemble(("✗ ", "bold red"), (_headline(error), "bold")))
+        self._err.print(facts(_explanation(error), indent=2))
+
+
+def done(text: str) -> Text:
+    """Say that something was done."""
+    return Text.assemble(("✓ ", "bold green"), text)
+
+
+def facts(pairs: Iterable[tuple[str, str | Text]], *, indent: int = 2) -> Table:
+    """Set names beside their values; a value that is empty is left out."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        if value:
+            table.add_row(Text(" " * indent + name), Text(printable(value)) if isinstance(value, str) else value)
+    return table
+
+
+def printable(text: str) -> str:
+    """Spell out what would steer a terminal: a token that nobody vouches for can say anything."""
+    return _CONTROL_CHARACTER.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def moment(seconds: int | None) -> str:
+    """Spell an instant for people: when, and how far from here by this machine's clock."""
+    if seconds is None:
+        return ""
+    return f"{instant(seconds).replace('T', ' ').replace('Z', ' UTC')} ({distance(seconds)})"
+
+
+def distance(seconds: int) -> str:
+    """Say how far an instant is from here by this machine's clock."""
+    away = seconds - round(time.time())
+    return f"in {span(away)}" if away >= 0 else f"{span(-away)} ago"
+
+
+def span(seconds: int) -> str:
+    """Spell a span of time, rounded, in the greatest unit of which it holds two."""
+    for size, unit in _UNITS:
+        if seconds >= _ENOUGH * size:
+            return f"{round(seconds / size)} {unit}"
+    return f"{seconds} s"
+
+
+def _headline(error: SessiondError) -> str:
+    """Say what failed: the first sentence about the error's class."""
+    return (inspect.getdoc(type(error)) or error.reason.name).splitlines()[0]
+
+
+def _explanation(error: SessiondError) -> Iterable[tuple[str, str | Text]]:
+    if isinstance(error, (TokenRefusedError, SessionEndedError)):
+        yield "cause", Text.assemble((error.cause.name, "red"), f": {error.message}")
+    elif isinstance(error, InvalidRequestError):
+        for field, text in error.violations:
+            yield "field", Text.assemble((field, "red"), f": {text}")
+    else:
+        yield "cause", error.message
+    yield "advice", Text.assemble((error.advice.name, "yellow"), f": {ADVICE[error.advice]}")
+    if isinstance(error, TokenRefusedError) and error.session_id is not None:
+        yield "session", error.session_id
+    if error.retry_after_ms is not None:
+        yield "wait", f"{error.retry_after_ms} ms before the next attempt"
+    yield "reason", error.reason.name
