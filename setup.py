@@ -16,6 +16,7 @@ SCALAR_FLAGS = ["-fno-tree-slp-vectorize"]
 FLAGS_BY_FILE: dict[str, list[str]] = {
     "access.c": [],
     "base64url.c": [],
+    "ed25519_avx512ifma.c": SCALAR_FLAGS,
     "ed25519_dispatch.c": [],
     "ed25519_key.c": SCALAR_FLAGS,
     "ed25519_portable.c": SCALAR_FLAGS,

@@ -14,6 +14,8 @@ cdef extern from "native/ed25519.h" nogil:
         ED25519_PUBLIC_KEY_LEN
         ED25519_SIGNATURE_LEN
 
+        ED25519_SMALL_TABLE
+
     ctypedef struct ed25519_key:
         pass
 
@@ -34,12 +36,12 @@ cdef extern from "native/ed25519.h" nogil:
         ED25519_START_NOT_RUNNABLE
         ED25519_START_NO_MEMORY
 
-    ed25519_start_fault ed25519_start(const char *forced)
+    ed25519_start_fault ed25519_start(const char *forced, int n_windows)
     const char *ed25519_implementation_name()
     const char *ed25519_runnable_name(size_t n)
-    ed25519_key_fault ed25519_key_new(ed25519_key **key, const uint8_t *public_key)
+    ed25519_key_fault ed25519_key_new(ed25519_key **key, const uint8_t *public_key, int n_windows)
     void ed25519_key_free(ed25519_key *key)
-    size_t ed25519_key_memory_len()
+    size_t ed25519_key_memory_len(const ed25519_key *key)
     bint ed25519_verify(const ed25519_key *key, const uint8_t *message, size_t message_len, const uint8_t *signature)
     void ed25519_verify_batch(const ed25519_item *items, size_t n_items, uint8_t *good)
     bint ed25519_verify_once(

@@ -54,7 +54,7 @@ def _start():
     cdef const char *chosen = NULL
     if name is not None:
         chosen = name
-    cdef ed25519_start_fault fault = ed25519_start(chosen)
+    cdef ed25519_start_fault fault = ed25519_start(chosen, ED25519_SMALL_TABLE)
     if fault == ED25519_START_NO_MEMORY:
         raise MemoryError
     if fault != ED25519_START_GOOD:
@@ -167,7 +167,7 @@ cdef class KeyTable:
         cdef span A = span_of(key_bytes)
         cdef ed25519_key_fault fault
         with nogil:
-            fault = ed25519_key_new(&self._key, A.start)
+            fault = ed25519_key_new(&self._key, A.start, ED25519_SMALL_TABLE)
         if fault == ED25519_KEY_NO_MEMORY:
             raise MemoryError
         if fault == ED25519_KEY_SMALL_ORDER:
@@ -186,8 +186,8 @@ cdef class KeyTable:
 
     @property
     def memory_bytes(self) -> int:
-        """The memory that the table takes; the same for every key."""
-        return ed25519_key_memory_len()
+        """The memory that the table takes."""
+        return ed25519_key_memory_len(self._key)
 
     def verify(self, message, signature) -> bool:
         """Tell whether *signature* is good for *message*, by the rule of verify_signature."""

@@ -6,14 +6,17 @@
 
 /* Best first. */
 static const ed25519_implementation *const implementations[] = {
+#ifdef ED25519_HAS_AVX512IFMA
+    &ed25519_avx512ifma,
+#endif
     &ed25519_portable,
 };
 #define N_IMPLEMENTATIONS (sizeof implementations / sizeof implementations[0])
 
 static const ed25519_implementation *chosen;
-static void *multiples_of_B; /* lives as long as the process */
+static table *multiples_of_B; /* lives as long as the process */
 
-ed25519_start_fault ed25519_start(const char *forced)
+ed25519_start_fault ed25519_start(const char *forced, int n_windows)
 {
     const ed25519_implementation *found = NULL;
     for (size_t i = 0; i < N_IMPLEMENTATIONS && found == NULL; i++) {
@@ -25,22 +28,17 @@ ed25519_start_fault ed25519_start(const char *forced)
     if (found == NULL) {
         return ED25519_START_NOT_RUNNABLE;
     }
-    void *multiples = aligned_alloc(ED25519_TABLE_ALIGNMENT, found->table_len);
+    table *multiples = table_new(n_windows);
     if (multiples == NULL) {
         return ED25519_START_NO_MEMORY;
     }
     point B;
     point_from_affine(&B, &GROUP_B_X, &GROUP_B_Y);
-    found->table_build(multiples, &B);
+    table_build(multiples, n_windows, &B);
     free(multiples_of_B);
     multiples_of_B = multiples;
     chosen = found;
     return ED25519_START_GOOD;
-}
-
-const ed25519_implementation *ed25519_chosen(void)
-{
-    return chosen;
 }
 
 const char *ed25519_implementation_name(void)

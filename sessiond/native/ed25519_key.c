@@ -21,24 +21,25 @@ static ed25519_key_fault decode_negated(point *minus_A, const uint8_t public_key
     return ED25519_KEY_GOOD;
 }
 
-ed25519_key_fault ed25519_key_new(ed25519_key **key, const uint8_t public_key[ED25519_PUBLIC_KEY_LEN])
+ed25519_key_fault ed25519_key_new(
+    ed25519_key **key, const uint8_t public_key[ED25519_PUBLIC_KEY_LEN], int n_windows)
 {
     point minus_A;
     const ed25519_key_fault fault = decode_negated(&minus_A, public_key);
     if (fault != ED25519_KEY_GOOD) {
         return fault;
     }
-    const ed25519_implementation *implementation = ed25519_chosen();
     ed25519_key *made = malloc(sizeof *made);
-    void *multiples = aligned_alloc(ED25519_TABLE_ALIGNMENT, implementation->table_len);
+    table *multiples = table_new(n_windows);
     if (made == NULL || multiples == NULL) {
         free(made);
         free(multiples);
         return ED25519_KEY_NO_MEMORY;
     }
     memcpy(made->public_key, public_key, ED25519_PUBLIC_KEY_LEN);
-    implementation->table_build(multiples, &minus_A);
+    table_build(multiples, n_windows, &minus_A);
     made->multiples = multiples;
+    made->memory_len = sizeof *made + table_len(n_windows);
     *key = made;
     return ED25519_KEY_GOOD;
 }
@@ -51,9 +52,9 @@ void ed25519_key_free(ed25519_key *key)
     }
 }
 
-size_t ed25519_key_memory_len(void)
+size_t ed25519_key_memory_len(const ed25519_key *key)
 {
-    return sizeof(ed25519_key) + ed25519_chosen()->table_len;
+    return key->memory_len;
 }
 
 /* Digits of four bits for a point without a table: eight multiples, made on the spot. */

@@ -3,9 +3,6 @@
 
 #include "inverse.h"
 #include "signature.h"
-#include "table.h"
-
-_Static_assert(sizeof(table) % ED25519_TABLE_ALIGNMENT == 0, "tables are allocated in whole lines");
 
 /* Signatures that share one inversion: beyond this its share is below one hundredth of the work. */
 #define BATCH_LEN 64
@@ -15,29 +12,22 @@ static bool runs_here(void)
     return true;
 }
 
-static void build(void *multiples, const point *P)
-{
-    table_build(multiples, P);
-}
-
 /* P = [S]B + [k](-A) */
-static void add_multiples(point *P, const void *B, const ed25519_key *key, const scalar *S, const scalar *k)
+static void add_multiples(point *P, const table *B, const ed25519_key *key, const scalar *S, const scalar *k)
 {
-    int16_t S_digits[TABLE_WINDOWS], k_digits[TABLE_WINDOWS];
-    scalar_recode(S_digits, S, TABLE_WIDTH);
-    scalar_recode(k_digits, k, TABLE_WIDTH);
-    const table *B_multiples = B, *minus_A_multiples = key->multiples;
-    for (int i = 0; i < TABLE_WINDOWS; i++) {
-        table_prefetch(B_multiples->window[i], S_digits[i]);
-        table_prefetch(minus_A_multiples->window[i], k_digits[i]);
-    }
+    const table *minus_A = key->multiples;
+    int32_t S_digits[TABLE_WINDOWS_MAX], k_digits[TABLE_WINDOWS_MAX];
+    table_recode(S_digits, B, S);
+    table_recode(k_digits, minus_A, k);
+    table_prefetch(B, S_digits);
+    table_prefetch(minus_A, k_digits);
     point_from_affine(P, &FIELD_ZERO, &FIELD_ONE);
-    table_add_multiple(P, B_multiples, S_digits);
-    table_add_multiple(P, minus_A_multiples, k_digits);
+    table_add_multiple(P, B, S_digits);
+    table_add_multiple(P, minus_A, k_digits);
 }
 
 static bool verify(
-    const void *B, const ed25519_key *key, const uint8_t *message, size_t message_len,
+    const table *B, const ed25519_key *key, const uint8_t *message, size_t message_len,
     const uint8_t signature[ED25519_SIGNATURE_LEN])
 {
     scalar S, k;
@@ -52,7 +42,7 @@ static bool verify(
 }
 
 /* Up to BATCH_LEN items with one inversion: prefix[i] is the product of the Z before item i. */
-static void verify_group(const void *B, const ed25519_item *items, size_t n_items, uint8_t *good)
+static void verify_group(const table *B, const ed25519_item *items, size_t n_items, uint8_t *good)
 {
     point P[BATCH_LEN];
     field prefix[BATCH_LEN + 1];
@@ -80,7 +70,7 @@ static void verify_group(const void *B, const ed25519_item *items, size_t n_item
     }
 }
 
-static void verify_batch(const void *B, const ed25519_item *items, size_t n_items, uint8_t *good)
+static void verify_batch(const table *B, const ed25519_item *items, size_t n_items, uint8_t *good)
 {
     while (n_items > 0) {
         const size_t n_group = n_items < BATCH_LEN ? n_items : BATCH_LEN;
@@ -94,8 +84,6 @@ static void verify_batch(const void *B, const ed25519_item *items, size_t n_item
 const ed25519_implementation ed25519_portable = {
     .name = "portable",
     .runs_here = runs_here,
-    .table_len = sizeof(table),
-    .table_build = build,
     .verify = verify,
     .verify_batch = verify_batch,
 };

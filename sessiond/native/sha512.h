@@ -41,6 +41,12 @@ static const uint64_t SHA512_K[80] = {
     0x4cc5d4becb3e42b6, 0x597f299cfc657e2a, 0x5fcb6fab3ad6faec, 0x6c44198c4a475817,
 };
 
+/* The first 64 bits of the fractions of the square roots of the first eight primes. */
+static const uint64_t SHA512_INITIAL[8] = {
+    0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
+    0x510e527fade682d1, 0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179,
+};
+
 static inline uint64_t sha512_rotate(uint64_t word, int bits)
 {
     return word >> bits | word << (64 - bits);
@@ -106,13 +112,7 @@ static inline void sha512_compress(uint64_t state[8], const uint8_t *blocks, siz
 
 static inline void sha512_init(sha512 *hash)
 {
-    /* The first 64 bits of the fractions of the square roots of the first eight primes. */
-    static const uint64_t initial[8] = {
-        UINT64_C(0x6a09e667f3bcc908), UINT64_C(0xbb67ae8584caa73b), UINT64_C(0x3c6ef372fe94f82b),
-        UINT64_C(0xa54ff53a5f1d36f1), UINT64_C(0x510e527fade682d1), UINT64_C(0x9b05688c2b3e6c1f),
-        UINT64_C(0x1f83d9abfb41bd6b), UINT64_C(0x5be0cd19137e2179),
-    };
-    memcpy(hash->state, initial, sizeof initial);
+    memcpy(hash->state, SHA512_INITIAL, sizeof SHA512_INITIAL);
     hash->message_len = 0;
 }
 

@@ -1,43 +1,95 @@
 /*
  * Multiples of one point, so that [s]P needs additions only and no doubling.
  *
- * A scalar has TABLE_WINDOWS signed digits of TABLE_WIDTH bits. Window i holds 0, 1, ..., TABLE_MULTIPLES - 1 times
- * 2^(TABLE_WIDTH i) P; a negative digit takes the entry of its absolute value with the sign turned. Entry 0 is the
- * neutral element, so that no digit is an exception and lanes need no branch.
+ * A scalar below L has 253 bits. They are cut into windows as evenly as can be, the wider ones first. One of w bits
+ * that begins at bit b holds 0, 1, ..., 2^(w - 1) times 2^b P. A scalar is a sum of one signed digit for each window; a
+ * negative digit takes the entry of its absolute value with the sign turned. Entry 0 is the neutral element, so that no
+ * digit is an exception and lanes need no branch.
+ *
+ * Fewer windows are added up faster and take more memory. A table tells its own windows and holds no address: tables of
+ * different sizes go together, and one that lies in a file can be mapped into many processes.
  */
 #ifndef SESSIOND_TABLE_H
 #define SESSIOND_TABLE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "field.h"
 #include "group.h"
 #include "scalar.h"
 
-#ifndef TABLE_WIDTH
-#define TABLE_WIDTH 8
-#endif
-#define TABLE_WINDOWS (256 / TABLE_WIDTH)
-#define TABLE_MULTIPLES ((1 << (TABLE_WIDTH - 1)) + 1)
+#define TABLE_SCALAR_BITS 253
+#define TABLE_WINDOWS_MIN 16 /* windows of 16 bits, a digit with its shift within 32 bits: 45.6 MB */
+#define TABLE_WINDOWS_MAX 32 /* windows of 8 bits: 0.4 MB */
+#define TABLE_ALIGNMENT 64
 
 /* A point_addend in canonical words: two cache lines. */
 typedef struct {
     uint64_t y_plus_x[4], y_minus_x[4], xy2d[4];
 } table_entry;
 
+/*
+ * Digit i of s is, less half[i], the bits of s + halves from bit[i] on, as many as mask[i] has. Adding half its range
+ * to every digit but the last leaves none negative. The last one is not so by itself, and at most 2^(w - 1) since
+ * s < 2^252 + 2^125. Beyond n_windows all four are 0: a digit there is 0 and its entry the neutral one.
+ */
 typedef struct {
-    table_entry window[TABLE_WINDOWS][TABLE_MULTIPLES];
+    uint64_t halves[4]; /* the sum of half[i] * 2^bit[i] */
+    uint64_t n_windows;
+    uint64_t unused[3];
+    uint32_t bit[TABLE_WINDOWS_MAX];
+    uint32_t mask[TABLE_WINDOWS_MAX];
+    uint32_t half[TABLE_WINDOWS_MAX];
+    uint32_t first[TABLE_WINDOWS_MAX]; /* the place of the window's entry 0 */
+    table_entry entry[];
 } table;
 
-/* Fill *out* with the multiples of P. It takes as long as about a hundred verifications. */
-void table_build(table *out, const point *P);
+/* The bytes of a table: a multiple of TABLE_ALIGNMENT. Needs TABLE_WINDOWS_MIN <= n_windows <= TABLE_WINDOWS_MAX. */
+size_t table_len(int n_windows);
 
-/* Ask for the entry of a digit ahead of its use: two tables do not fit the nearer caches. */
-FIELD_INLINE void table_prefetch(const table_entry *window, int digit)
+/* Memory for a table, to be freed with free(): in large pages where the system gives them; NULL if there is none. */
+table *table_new(int n_windows);
+
+/* Fill *made*, of table_len(n_windows) bytes, with the multiples of P. It takes about 0.4 microseconds an entry. */
+void table_build(table *made, int n_windows, const point *P);
+
+/* s + halves: what the digits of s are cut from. */
+FIELD_INLINE void table_biased(uint64_t biased[4], const table *multiples, const scalar *s)
 {
-    const char *entry = (const char *)&window[digit < 0 ? -digit : digit];
-    __builtin_prefetch(entry);
-    __builtin_prefetch(entry + sizeof(table_entry) - 1);
+    uint64_t carry = 0;
+    for (int i = 0; i < 4; i++) {
+        const uint128 sum = (uint128)s->word[i] + multiples->halves[i] + carry;
+        biased[i] = (uint64_t)sum;
+        carry = (uint64_t)(sum >> 64);
+    }
+}
+
+/* Cut s into its digits, one for each window. */
+FIELD_INLINE void table_recode(int32_t digits[TABLE_WINDOWS_MAX], const table *multiples, const scalar *s)
+{
+    uint64_t biased[5] = {0};
+    table_biased(biased, multiples, s);
+    for (uint64_t i = 0; i < multiples->n_windows; i++) {
+        const uint32_t word = multiples->bit[i] / 64, shift = multiples->bit[i] & 63;
+        const uint128 pair = (uint128)biased[word + 1] << 64 | biased[word];
+        digits[i] = (int32_t)((uint32_t)(pair >> shift) & multiples->mask[i]) - (int32_t)multiples->half[i];
+    }
+}
+
+FIELD_INLINE const table_entry *table_entry_of(const table *multiples, uint64_t window, int32_t digit)
+{
+    return &multiples->entry[multiples->first[window] + (uint32_t)(digit < 0 ? -digit : digit)];
+}
+
+/* Ask for the entries of digits ahead of their use: two tables do not fit the nearer caches. */
+FIELD_INLINE void table_prefetch(const table *multiples, const int32_t digits[TABLE_WINDOWS_MAX])
+{
+    for (uint64_t i = 0; i < multiples->n_windows; i++) {
+        const char *entry = (const char *)table_entry_of(multiples, i, digits[i]);
+        __builtin_prefetch(entry);
+        __builtin_prefetch(entry + sizeof(table_entry) - 1);
+    }
 }
 
 /*
@@ -46,10 +98,10 @@ FIELD_INLINE void table_prefetch(const table_entry *window, int digit)
  * -(x, y) = (-x, y), so a negative digit swaps y + x with y - x and negates 2 d x y: by masks, since the sign is random
  * and a branch on it would be mispredicted half the time.
  */
-FIELD_INLINE void table_add(point *P, const table_entry *window, int digit)
+FIELD_INLINE void table_add(point *P, const table *multiples, uint64_t window, int32_t digit)
 {
     const uint64_t negative = (uint64_t)(digit < 0);
-    const table_entry *entry = &window[digit < 0 ? -digit : digit];
+    const table_entry *entry = table_entry_of(multiples, window, digit);
     const uint64_t *y_pm_x[2] = {entry->y_plus_x, entry->y_minus_x};
     point_addend Q;
     field_from_words(&Q.y_plus_x, y_pm_x[negative]);
@@ -60,10 +112,10 @@ FIELD_INLINE void table_add(point *P, const table_entry *window, int digit)
 }
 
 /* P = P + [s]Q, given the digits of s and the table of Q. */
-FIELD_INLINE void table_add_multiple(point *P, const table *multiples, const int16_t digits[TABLE_WINDOWS])
+FIELD_INLINE void table_add_multiple(point *P, const table *multiples, const int32_t digits[TABLE_WINDOWS_MAX])
 {
-    for (int i = 0; i < TABLE_WINDOWS; i++) {
-        table_add(P, multiples->window[i], digits[i]);
+    for (uint64_t i = 0; i < multiples->n_windows; i++) {
+        table_add(P, multiples, i, digits[i]);
     }
 }
 

@@ -25,6 +25,7 @@ _TYPES = {
     "_Bool": Type(8, signed=False),
     "uint8_t": Type(8, signed=False),
     "int16_t": Type(16, signed=True),
+    "int32_t": INT,
     "uint32_t": Type(32, signed=False),
     "int64_t": Type(64, signed=True),
     "uint64_t": UINT64,
@@ -97,6 +98,7 @@ class Machine:
         *trusted* are not run: each is given as what it does to its arguments and returns.
         """
         self._trusted = trusted or {}
+        self._types = dict(_TYPES)
         self._structs: dict[str, c_ast.Struct] = {}
         self._functions: dict[str, c_ast.FuncDef] = {}
         self._globals: dict[str, Object] = {}
@@ -111,6 +113,10 @@ class Machine:
             self._functions[node.decl.name] = node
         elif isinstance(node, c_ast.Typedef) and isinstance(node.type.type, c_ast.Struct):
             self._structs[node.name] = node.type.type
+        elif isinstance(node, c_ast.Typedef) and isinstance(node.type.type, c_ast.IdentifierType):
+            named = self._types.get(self._type_name(node.type))
+            if named is not None and node.name not in self._types:
+                self._types[node.name] = named
         elif isinstance(node, c_ast.Decl) and node.init is not None:
             self._globals[node.name] = self._initial(node.type, node.init, self._globals)
 
@@ -136,7 +142,7 @@ class Machine:
             return {one.name: self._filled(one.type, f"{path}.{one.name}".lstrip("."), make) for one in members}
         if isinstance(kind, c_ast.PtrDecl):
             return None
-        return make(path) or Unset(_TYPES[name])
+        return make(path) or Unset(self._types[name])
 
     def _length(self, kind: c_ast.ArrayDecl) -> int:
         length = self._evaluate(kind.dim, {})
@@ -170,7 +176,7 @@ class Machine:
         if isinstance(kind, (c_ast.PtrDecl, c_ast.ArrayDecl)):
             return value
         if isinstance(value, Value):
-            return value.cast(_TYPES[self._type_name(kind)])
+            return value.cast(self._types[self._type_name(kind)])
         return copy.deepcopy(value)
 
     # --- Calls ---

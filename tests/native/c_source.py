@@ -17,7 +17,7 @@ CC: str = sysconfig.get_config_var("CC").split()[0]  # what setup.py compiles wi
 # What the C library declares, as far as the headers need it, and macros that parsers know nothing of.
 _DECLARATIONS = """
 typedef unsigned char uint8_t; typedef short int16_t; typedef unsigned uint32_t; typedef unsigned long uint64_t;
-typedef long int64_t; typedef unsigned long size_t;
+typedef int int32_t; typedef long int64_t; typedef unsigned long size_t;
 """
 _MACROS = [
     "__attribute__(x)=",

@@ -227,6 +227,8 @@ def bit_xor(a: Value, b: Value) -> Value:
 def bit_or(a: Value, b: Value) -> Value:
     """Compute a | b of values that are not negative."""
     kind = common(a.type, b.type)
+    if 0 in (a.known, b.known):
+        return replace(b if a.known == 0 else a, type=kind)
     if a.known is not None and b.known is not None:
         return Value.exactly(kind, a.known | b.known)
     return Value(kind, max(a.low, b.low), (1 << max(a.high, b.high).bit_length()) - 1)

@@ -1,4 +1,6 @@
 /* Lets the tests call what native/ keeps to itself: the arithmetic under the verifier. */
+#include <stdlib.h>
+
 #include "base64url.h"
 #include "group.h"
 #include "inverse.h"
@@ -99,19 +101,28 @@ PROBE void probe_scalar_recode_4(int16_t digits[64], const scalar *s)
     scalar_recode(digits, s, 4);
 }
 
-PROBE size_t probe_table_len(void)
+PROBE table *probe_table(int n_windows, const point *P)
 {
-    return sizeof(table);
+    table *made = table_new(n_windows);
+    if (made != NULL) {
+        table_build(made, n_windows, P);
+    }
+    return made;
 }
 
-PROBE void probe_table_build(table *out, const point *P)
+PROBE void probe_table_free(table *made)
 {
-    table_build(out, P);
+    free(made);
 }
 
-PROBE void probe_table_add(point *P, const table *multiples, int window, int digit)
+PROBE void probe_table_recode(int32_t digits[TABLE_WINDOWS_MAX], const table *multiples, const scalar *s)
 {
-    table_add(P, multiples->window[window], digit);
+    table_recode(digits, multiples, s);
+}
+
+PROBE void probe_table_add(point *P, const table *multiples, uint64_t window, int32_t digit)
+{
+    table_add(P, multiples, window, digit);
 }
 
 PROBE void probe_sha512(uint64_t state[8], const uint8_t *message, size_t message_len, size_t piece_len)

@@ -58,7 +58,8 @@ class Probe:
         self.library = ctypes.CDLL(str(target))
         for name in ("point_decode", "scalar_from_bytes", "base64url_decode", "payload_read"):
             getattr(self.library, f"probe_{name}").restype = ctypes.c_bool
-        self.library.probe_table_len.restype = ctypes.c_size_t
+        self.library.probe_table.restype = ctypes.c_void_p
+        self.library.probe_table_free.argtypes = [ctypes.c_void_p]
 
     def field(self, name: str, *operands: Sequence[int]) -> list[int]:
         """Call an operation on field elements in limbs; the result is in limbs."""
