@@ -17,12 +17,14 @@ GENERATOR := grpcio-tools==1.76.0 mypy-protobuf==5.1.0
 LIBRARIES := .venv/.libraries
 PACKAGE := .venv/.package
 TOOLS := .venv/.tools
-SOURCES := setup.py $(wildcard sessiond/*.pyx sessiond/*.pxd sessiond/native/*.c sessiond/native/*.h)
+PEERS := .venv/.bench
+SOURCES := setup.py $(wildcard sessiond/*.pyx sessiond/*.pxd sessiond/native/*.c sessiond/native/*.h sessiond/native/*.pxi)
 STEP := tools/step
+CASES := 100000000
 
 .PHONY: help
 help: ## say what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-13s %s\n", $$1, $$2 }'
 
 .PHONY: run
 run: $(PACKAGE) ## run the authority on loopback, with its data under ./.sessiond
@@ -33,23 +35,30 @@ demo: $(PACKAGE) ## play the life of a session against a real server
 	@sessiond demo
 
 .PHONY: test
-test: $(PACKAGE) $(TOOLS) ## run the tests and hold the coverage of token, authority and store
+test: $(PACKAGE) $(TOOLS) $(PEERS) ## run the tests and hold the coverage of token, authority and store
 	@python -m pytest -q -n 2 --cov --cov-report=
 	@$(STEP) "coverage: every branch of token" coverage report --include='sessiond/token/*' --fail-under=100
 	@$(STEP) "coverage: every branch of authority" coverage report --include='sessiond/authority/*' --fail-under=100
 	@$(STEP) "coverage: 95 % of store" coverage report --include='sessiond/store/*' --fail-under=95
 
 .PHONY: test-long
-test-long: $(PACKAGE) $(TOOLS) ## run the tests that take minutes
+test-long: export CRAFTED_CASES := $(CASES)
+test-long: $(PACKAGE) $(TOOLS) ## run the tests that take minutes, with CASES crafted signatures
 	@python -m pytest -q -m long --timeout=3600
 
 .PHONY: check
-check: $(PACKAGE) $(TOOLS) .venv-gen/.installed .venv-oldest/.installed ## check format, lint, types, layers, generated files, packages, oldest libraries
+check: $(PACKAGE) $(TOOLS) $(PEERS) .venv-gen/.installed .venv-oldest/.installed ## check format, lint, types, layers, generated files, packages, oldest libraries
 	@tools/check
 
 .PHONY: bench
-bench: $(PACKAGE) $(TOOLS) ## measure token verification beside the libraries in use today
+bench: $(PACKAGE) $(PEERS) ## measure token verification beside the libraries in use today
 	@python -m benchmarks.verify
+
+.PHONY: bench-figures
+bench-figures: $(PACKAGE) $(PEERS) ## measure, and write docs/verify.json, its picture and the table of the README
+	@python -m benchmarks.verify --json docs/verify.json
+	@python -m benchmarks.picture docs/verify.json
+	@python -m benchmarks.readme docs/verify.json
 
 .PHONY: proto
 proto: $(PACKAGE) .venv-gen/.installed ## make again what is generated: the stubs, docs/errors.md, docs/configuration.md
@@ -80,6 +89,12 @@ $(LIBRARIES): pyproject.toml
 $(TOOLS): $(LIBRARIES)
 	@.venv/bin/python tools/requirements.py test dev >.venv/tools.txt
 	@$(STEP) "tools of tests and checks" .venv/bin/pip install -r .venv/tools.txt
+	@touch $@
+
+# What the benchmarks measure beside us; one of the tests runs them.
+$(PEERS): $(LIBRARIES)
+	@.venv/bin/python tools/requirements.py bench >.venv/bench.txt
+	@$(STEP) "the peers of the benchmarks" .venv/bin/pip install -r .venv/bench.txt
 	@touch $@
 
 # The package itself, in place, with the extension built beside its source.

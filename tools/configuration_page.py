@@ -125,7 +125,9 @@ def number(value: int, name: str) -> str:
     if name.endswith("_seconds"):
         days, rest = divmod(value, _DAY)
         return f"{value:,} s" + (f" ({days:,} day{'s' * (days > 1)})" if days and not rest else "")
-    return f"{value:,} bytes ({value // _GIB:,} GiB)" if name.endswith("_bytes") else f"{value:,}"
+    if name.endswith("_bytes"):
+        return f"{value:,} bytes" + (f" ({value // _GIB:,} GiB)" if value >= _GIB else "")
+    return f"{value:,}"
 
 
 def interval(least: int, greatest: int, name: str) -> str:

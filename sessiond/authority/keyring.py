@@ -79,10 +79,10 @@ class Keyring:
         refresh_tables = previous.refresh_verifier.tables if previous is not None else {}
         access_tables = previous.access_verifier.tables if previous is not None else {}
         self.refresh_verifier: RefreshVerifier = RefreshVerifier(
-            _verification_keys(self._of(Purpose.REFRESH)), refresh_tables
+            _verification_keys(self._of(Purpose.REFRESH)), tables=refresh_tables
         )
         self.access_verifier: AccessVerifier = AccessVerifier(
-            _verification_keys(self._of(Purpose.ACCESS)), issuer, access_tables
+            _verification_keys(self._of(Purpose.ACCESS)), issuer, tables=access_tables
         )
 
     def can_sign(self, key_id: bytes) -> bool:

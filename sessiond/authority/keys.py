@@ -36,7 +36,14 @@ class Keys:
     """
 
     def __init__(
-        self, store: Store, sealer: Sealer, policy: Policy, issuer: str, entropy: Callable[[int], bytes]
+        self,
+        store: Store,
+        sealer: Sealer,
+        policy: Policy,
+        issuer: str,
+        entropy: Callable[[int], bytes],
+        *,
+        loaded: Callable[[Keyring], None] = lambda _: None,
     ) -> None:
         """
         Keep keys in *store*, their private halves sealed by *sealer*. Call :meth:`open` before anything else.
@@ -47,6 +54,7 @@ class Keys:
             policy: Says when keys are published, replaced and removed.
             issuer: The issuer that access tokens name.
             entropy: Gives so many bytes from a cryptographic source.
+            loaded: Is told of every keyring when it takes its place; returns at once.
 
         """
         self._store = store
@@ -54,6 +62,7 @@ class Keys:
         self._policy = policy
         self._issuer = issuer
         self._entropy = entropy
+        self._loaded = loaded
         self._loading = threading.Lock()
         self._ring: Keyring | None = None
 
@@ -225,6 +234,7 @@ class Keys:
                 known: Mapping[bytes, SigningKey] = ring.signers if ring is not None else {}
                 ring = Keyring(view, read_signers(view.keys, self._sealer, known), self._issuer, ring)
                 self._ring = ring
+                self._loaded(ring)
             return ring, view.revision
 
     def _draft(self, view: KeysView, caller: Caller, request: Request | None, now: int) -> Draft:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from sessiond.errors import Cause
+from sessiond.token.endings import ENDINGS
 
 _SENTENCES = {
+    **ENDINGS,
     Cause.KEY_REVOKED: "the key that signed it was revoked",
     Cause.EXPIRED: "the session's life is over",
     Cause.IDLE_TIMEOUT: "the session was not refreshed for longer than its idle limit",
-    Cause.REVOKED: "the session was ended on purpose",
-    Cause.SUBJECT_REVOKED: "every session of the subject that was open at that time was ended",
-    Cause.TENANT_REVOKED: "every session of the tenant that was open at that time was ended",
-    Cause.ALL_REVOKED: "every session that was open at that time was ended",
-    Cause.REUSED: "a spent refresh token of the session was presented again, so the session was ended",
     Cause.SUPERSEDED: "a late copy of a request that was answered already; newer tokens are in the client's hands",
-    Cause.STATE_LOST: "the token is newer than what the authority knows of its session, so the session was ended",
     Cause.UNKNOWN_SESSION: "the session is not in the store any more",
     Cause.WRONG_TENANT: "the session belongs to another tenant than the one that the caller acts for",
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import heapq
 import threading
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sessiond.errors import Cause, TokenRefusedError
-from sessiond.store.records import RevocationKind, Scope, ScopeKind
+from sessiond.store.records import RevocationKind, ScopeKind
+from sessiond.token.endings import ENDINGS
+from sessiond.token.verify import RevocationIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,42 +16,16 @@ if TYPE_CHECKING:
     from sessiond.authority.keyring import Keyring
     from sessiond.authority.keys import Keys
     from sessiond.store.contract import Store
-    from sessiond.store.records import Cut, Revocation
+    from sessiond.store.records import Cut, Revocation, Scope
 
 T = TypeVar("T")
 
 _PAGE = 1000
-_EVERYTHING = Scope(ScopeKind.ALL)
-
-
-class RevocationIndex(Protocol):
-    """Says whether a session was revoked. Readers never wait; one writer at a time."""
-
-    @property
-    def applied_revision(self) -> int:
-        """The revision up to which everything is known, 0 at first."""
-        ...
-
-    def is_revoked(self, session_id: bytes, tenant_hash: bytes, subject_hash: bytes, born: int) -> Cause | None:
-        """Name the cause that ended a session, None while it lives: its own end first, then the cuts that cover it."""
-        ...
-
-    def apply(self, entries: Iterable[Revocation], revision: int) -> None:
-        """Add entries of the revocation log; everything up to *revision* is known then."""
-        ...
-
-    def apply_cuts(self, cuts: dict[Scope, Cut]) -> None:
-        """Add the cuts of the store."""
-        ...
-
-    def expire(self, now: int) -> None:
-        """Forget what cannot matter any more at *now*, seconds since the epoch on a clock that never runs ahead."""
-        ...
 
 
 class Revocations:
     """
-    The index as plain dictionaries.
+    The index that verifiers ask, with the entries of the store's log in it up to a revision. One writer at a time.
 
     An entry leaves once its ``keep_until`` has passed: no token that it
     concerns can be alive then.
@@ -59,10 +34,8 @@ class Revocations:
     def __init__(self) -> None:
         """Start with nothing known."""
         self._revision = 0
-        self._sessions: dict[bytes, Cause] = {}
-        self._session_ends: list[tuple[int, bytes]] = []
-        self._cuts: dict[Scope, tuple[int, int]] = {}
-        self._writing = threading.Lock()
+        self._index = RevocationIndex()
+        self._applying = threading.Lock()
 
     @property
     def applied_revision(self) -> int:
@@ -71,51 +44,41 @@ class Revocations:
 
     def is_revoked(self, session_id: bytes, tenant_hash: bytes, subject_hash: bytes, born: int) -> Cause | None:
         """Name the cause that ended a session, None while it lives: its own end first, then the cuts that cover it."""
-        cause = self._sessions.get(session_id)
-        if cause is not None:
-            return cause
-        if self._is_cut(Scope(ScopeKind.SUBJECT, subject_hash), born):
-            return Cause.SUBJECT_REVOKED
-        if self._is_cut(Scope(ScopeKind.TENANT, tenant_hash), born):
-            return Cause.TENANT_REVOKED
-        if self._is_cut(_EVERYTHING, born):
-            return Cause.ALL_REVOKED
-        return None
+        cause = self._index.cause_of(session_id, tenant_hash, subject_hash, born)
+        return Cause(cause) if cause else None
 
     def apply(self, entries: Iterable[Revocation], revision: int) -> None:
-        """Add entries of the revocation log; everything up to *revision* is known then."""
-        with self._writing:
+        """
+        Add entries of the revocation log; everything up to *revision* is known then.
+
+        A session that ended for a cause that is none of :data:`ENDINGS` has ended: it is REVOKED.
+        """
+        with self._applying:
             for entry in entries:
                 if entry.kind is RevocationKind.SESSION:
-                    self._sessions[entry.session_id] = entry.cause or Cause.REVOKED
-                    heapq.heappush(self._session_ends, (entry.keep_until, entry.session_id))
+                    cause = entry.cause or Cause.REVOKED
+                    cause = cause if cause in ENDINGS else Cause.REVOKED
+                    self._index.end_session(entry.session_id, cause, entry.keep_until)
                 elif entry.scope is not None:
                     self._cut(entry.scope, entry.revision, entry.keep_until)
             self._revision = max(self._revision, revision)
 
     def apply_cuts(self, cuts: dict[Scope, Cut]) -> None:
         """Add the cuts of the store."""
-        with self._writing:
-            for scope, cut in cuts.items():
-                self._cut(scope, cut.revision, cut.keep_until)
+        for scope, cut in cuts.items():
+            self._cut(scope, cut.revision, cut.keep_until)
 
     def expire(self, now: int) -> None:
         """Forget what cannot matter any more at *now*, seconds since the epoch on a clock that never runs ahead."""
-        with self._writing:
-            while self._session_ends and self._session_ends[0][0] <= now:
-                _, session_id = heapq.heappop(self._session_ends)
-                self._sessions.pop(session_id, None)
-            for scope in [scope for scope, (_, keep_until) in self._cuts.items() if keep_until <= now]:
-                del self._cuts[scope]
-
-    def _is_cut(self, scope: Scope, born: int) -> bool:
-        cut = self._cuts.get(scope)
-        return cut is not None and born < cut[0]
+        self._index.expire(now)
 
     def _cut(self, scope: Scope, revision: int, keep_until: int) -> None:
-        """Keep the larger of two cuts, and the longer of two memories."""
-        old_revision, old_keep_until = self._cuts.get(scope, (0, 0))
-        self._cuts[scope] = (max(revision, old_revision), max(keep_until, old_keep_until))
+        if scope.kind is ScopeKind.SUBJECT:
+            self._index.cut_subject(scope.hash, revision, keep_until)
+        elif scope.kind is ScopeKind.TENANT:
+            self._index.cut_tenant(scope.hash, revision, keep_until)
+        else:
+            self._index.cut_all(revision, keep_until)
 
 
 class Feed:
@@ -126,7 +89,7 @@ class Feed:
     after its own request has arrived, and judges with what it finds then.
     """
 
-    def __init__(self, store: Store, keys: Keys, revocations: RevocationIndex) -> None:
+    def __init__(self, store: Store, keys: Keys, revocations: Revocations) -> None:
         """Feed *revocations* and *keys* from *store*."""
         self.revocations = revocations
         self._store = store

@@ -1,84 +1,59 @@
 #include "access.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base64url.h"
-#include "payload.h"
 #include "refresh.h"
 
 enum {
-    SIGNATURE_TEXT_LEN = 86,
-    TEXT_MIN = ACCESS_HEADER_LEN + 1 + 1 + SIGNATURE_TEXT_LEN, /* an empty payload between the dots */
-    GROUP_LEN = 1024, /* texts judged together: bounds the memory of a batch */
+    PAYLOAD_TEXT_AT = ACCESS_HEADER_LEN + 1,
+    TEXT_MIN = PAYLOAD_TEXT_AT + 1 + SIGNATURE_TEXT_LEN, /* an empty payload between the dots */
+
+    PASS_LEN = 256, /* texts judged together: enough for any implementation, and 33 kB of what is kept on the stack */
+    TEXTS_AHEAD = 2, /* texts that wait for memory at once */
+    CACHE_LINE_LEN = 64,
 };
 
 _Static_assert(BASE64URL_DECODED_LEN(SIGNATURE_TEXT_LEN) == ED25519_SIGNATURE_LEN, "a signature has one length");
 
-/* A token that was read but whose signature was not yet found good. */
+/* What is kept of a token until its signature is judged. */
 typedef struct {
-    const known_key *key; /* NULL when its header names one that is not known */
-    size_t signed_len;    /* of the text, from its start */
-    size_t place;         /* in its group */
-    uint32_t expires_at, issued_at;
+    const known_key *known;
+    size_t signed_len; /* of the text, from its start */
+    size_t place;      /* in its pass */
     bool is_for_us; /* issuer and audience are the ones asked for */
     uint8_t signature[ED25519_SIGNATURE_LEN];
-    uint8_t fields[ACCESS_FIELDS_LEN];
 } access_token;
-
-static bool spans_equal(span a, span b)
-{
-    return a.len == b.len && memcmp(a.start, b.start, a.len) == 0;
-}
 
 /* Put the fields together; the key is a known one. */
 static void write_fields(uint8_t out[ACCESS_FIELDS_LEN], const uint8_t key_id[KEY_ID_LEN], const payload *content)
 {
-    memcpy(out, key_id, KEY_ID_LEN);
-    out += KEY_ID_LEN;
-    store_be32(out, content->expires_at);
-    store_be32(out + 4, content->issued_at);
-    out += 8;
-    memcpy(out, content->jti, PAYLOAD_JTI_LEN);
-    memcpy(out + PAYLOAD_JTI_LEN, content->rev, PAYLOAD_REV_LEN);
+    memcpy(out + FIELDS_KEY_ID, key_id, KEY_ID_LEN);
+    store_be32(out + FIELDS_EXPIRES_AT, content->expires_at);
+    store_be32(out + FIELDS_ISSUED_AT, content->issued_at);
+    memcpy(out + FIELDS_SESSION_ID, content->jti, PAYLOAD_JTI_LEN);
+    memcpy(out + FIELDS_TENANT_HASH, content->rev, PAYLOAD_REV_LEN);
 }
 
-_Static_assert(KEY_ID_LEN + 8 + PAYLOAD_JTI_LEN + PAYLOAD_REV_LEN == ACCESS_FIELDS_LEN, "the fields fill their room");
-
-/* Read the one spelling of an access token; return false for anything else. */
-static bool read_token(
-    access_token *token, uint8_t payload_json[ACCESS_PAYLOAD_MAX], size_t *payload_len, span text,
-    const access_terms *terms)
+static bool has_length(span text)
 {
-    if (text.len < TEXT_MIN || text.len > ACCESS_TEXT_MAX) {
-        return false;
+    return TEXT_MIN <= text.len && text.len <= ACCESS_TEXT_MAX;
+}
+
+/* Read the payload of *text*, which has_length; return false when it is not of the form. */
+static bool read_payload(signed_access *found, span text)
+{
+    const size_t payload_text_len = text.len - TEXT_MIN;
+    found->payload_len = BASE64URL_DECODED_LEN(payload_text_len);
+    return base64url_decode(found->payload_json, text.start + PAYLOAD_TEXT_AT, payload_text_len) &&
+           payload_read(&found->content, (span){found->payload_json, found->payload_len});
+}
+
+void access_reread_verified(signed_access *found, span text, const known_keys *keys)
+{
+    if (read_payload(found, text)) { /* always, for such a text */
+        write_fields(found->fields, known_keys_by_access_header(keys, text.start)->key_id, &found->content);
     }
-    token->signed_len = text.len - 1 - SIGNATURE_TEXT_LEN;
-    if (text.start[ACCESS_HEADER_LEN] != '.' || text.start[token->signed_len] != '.') {
-        return false;
-    }
-    if (!base64url_decode(token->signature, text.start + token->signed_len + 1, SIGNATURE_TEXT_LEN)) {
-        return false;
-    }
-    const size_t payload_text_len = token->signed_len - (ACCESS_HEADER_LEN + 1);
-    if (!base64url_decode(payload_json, text.start + ACCESS_HEADER_LEN + 1, payload_text_len)) {
-        return false;
-    }
-    *payload_len = BASE64URL_DECODED_LEN(payload_text_len);
-    payload content;
-    if (!payload_read(&content, (span){payload_json, *payload_len})) {
-        return false;
-    }
-    token->key = known_keys_by_access_header(terms->keys, text.start);
-    if (token->key == NULL) {
-        return access_header_is_written(text.start);
-    }
-    token->expires_at = content.expires_at;
-    token->issued_at = content.issued_at;
-    token->is_for_us =
-        spans_equal(content.issuer, terms->issuer) && spans_equal(content.audience, terms->audience);
-    write_fields(token->fields, token->key->key_id, &content);
-    return true;
 }
 
 bool access_is_shape_of(span text)
@@ -93,114 +68,160 @@ bool access_is_shape_of(span text)
     return n_dots == 2;
 }
 
-/* Judge what comes before the signature; VERDICT_GOOD says that the signature is to be checked. */
-static verdict judge_form(
-    access_token *token, uint8_t payload_json[ACCESS_PAYLOAD_MAX], size_t *payload_len, span text,
-    const access_terms *terms)
+/* Read the one spelling of an access token but for its header; return false for anything else. */
+static bool read_token(access_token *token, signed_access *found, span text)
 {
-    if (!read_token(token, payload_json, payload_len, text, terms)) {
-        return refresh_is_shape_of(text) ? VERDICT_WRONG_TOKEN_KIND : VERDICT_MALFORMED;
+    if (!has_length(text)) {
+        return false;
     }
-    if (token->key == NULL) {
-        return VERDICT_UNKNOWN_KEY;
-    }
-    return token->key->revoked ? VERDICT_KEY_REVOKED : VERDICT_GOOD;
+    token->signed_len = text.len - 1 - SIGNATURE_TEXT_LEN;
+    return text.start[ACCESS_HEADER_LEN] == '.' && text.start[token->signed_len] == '.' &&
+           base64url_decode(token->signature, text.start + token->signed_len + 1, SIGNATURE_TEXT_LEN) &&
+           read_payload(found, text);
 }
 
-/*
- * Judge what comes after a good signature: whether now lies in [iat - leeway, exp), and whom the token is for.
- *
- * The leeway stretches only the start, because a clock that runs behind must not make a fresh token look premature,
- * while stretching the end would quietly lengthen every lifetime.
- */
-static verdict judge_content(const access_token *token, const access_terms *terms)
+/* Judge what comes before the signature; VERDICT_GOOD says that the signature is to be checked. */
+static verdict judge_form(access_token *token, signed_access *found, span text, const access_terms *terms)
 {
-    if (token->issued_at > terms->now + terms->leeway) {
-        return VERDICT_NOT_YET_VALID;
+    if (!read_token(token, found, text)) {
+        return refresh_is_shape_of(text) ? VERDICT_WRONG_TOKEN_KIND : VERDICT_MALFORMED;
     }
-    if (terms->now >= token->expires_at) {
-        return VERDICT_EXPIRED;
+    token->known = known_keys_by_access_header(terms->keys, text.start);
+    if (token->known == NULL) {
+        return access_header_is_written(text.start) ? VERDICT_UNKNOWN_KEY : VERDICT_MALFORMED;
+    }
+    if (token->known->revoked) {
+        return VERDICT_KEY_REVOKED;
+    }
+    token->is_for_us = payload_text_is(found->content.issuer, found->payload_json, terms->issuer) &&
+                       payload_text_is(found->content.audience, found->payload_json, terms->audience);
+    write_fields(found->fields, token->known->key_id, &found->content);
+    return VERDICT_GOOD;
+}
+
+/* Judge what comes after a good signature: whether the token is alive, and whom it is for. */
+static verdict judge_content(
+    const access_token *token, const uint8_t fields[ACCESS_FIELDS_LEN], const access_terms *terms)
+{
+    const verdict given = access_judge_window(
+        load_be32(fields + FIELDS_ISSUED_AT), load_be32(fields + FIELDS_EXPIRES_AT), terms->now, terms->leeway);
+    if (given != VERDICT_GOOD) {
+        return given;
     }
     return token->is_for_us ? VERDICT_GOOD : VERDICT_WRONG_AUDIENCE;
 }
 
-verdict access_verify(
-    uint8_t fields[ACCESS_FIELDS_LEN], uint8_t payload_json[ACCESS_PAYLOAD_MAX], size_t *payload_len, span text,
-    const access_terms *terms)
+/* Find in the fields what of a token says who can have revoked it. */
+static revocable revocable_of(const uint8_t fields[ACCESS_FIELDS_LEN])
+{
+    return (revocable){
+        .session_id = fields + FIELDS_SESSION_ID,
+        .tenant_hash = fields + FIELDS_TENANT_HASH,
+        .subject_hash = fields + FIELDS_SUBJECT_HASH,
+        .born = load_be64(fields + FIELDS_BORN),
+    };
+}
+
+verdict access_judge_revocation(const uint8_t fields[ACCESS_FIELDS_LEN], revocations *index)
+{
+    if (index == NULL) {
+        return VERDICT_GOOD;
+    }
+    const revocable who = revocable_of(fields);
+    revocations_read_lock(index);
+    const verdict given = revocations_judge(index, &who);
+    revocations_read_unlock(index);
+    return given;
+}
+
+verdict access_verify(signed_access *found, span text, const access_terms *terms)
 {
     access_token token;
-    const verdict form = judge_form(&token, payload_json, payload_len, text, terms);
+    const verdict form = judge_form(&token, found, text, terms);
     if (form != VERDICT_GOOD) {
         return form;
     }
-    if (!ed25519_verify(token.key->table, text.start, token.signed_len, token.signature)) {
+    if (!ed25519_verify(token.known->key, text.start, token.signed_len, token.signature)) {
         return VERDICT_TAMPERED;
     }
-    memcpy(fields, token.fields, ACCESS_FIELDS_LEN);
-    return judge_content(&token, terms);
+    const verdict given = judge_content(&token, found->fields, terms);
+    return given == VERDICT_GOOD ? access_judge_revocation(found->fields, terms->revocations) : given;
 }
 
-/* Room for one group: tokens[i], items[i] and good[i] are one token whose signature is checked. */
-typedef struct {
-    access_token *tokens;
-    ed25519_item *items;
-    uint8_t *good;
-} group;
-
-/* Judge up to GROUP_LEN texts with one batch of signatures; *fields* come zeroed. */
-static void verify_group(
-    const group *room, uint8_t *verdicts, uint8_t *fields, const span *texts, size_t n_texts,
-    const access_terms *terms)
+/* Judge against the index those of *n_tokens* tokens that are good so far; verdicts and fields are of the whole pass. */
+static void judge_revocations(
+    uint8_t *verdicts, const uint8_t *fields, const access_token *tokens, size_t n_tokens, revocations *index)
 {
-    uint8_t payload_json[ACCESS_PAYLOAD_MAX];
-    size_t payload_len, n_items = 0;
+    revocations_read_lock(index);
+    for (size_t i = 0; i < n_tokens; i++) {
+        const size_t place = tokens[i].place;
+        if (verdicts[place] == VERDICT_GOOD) {
+            const revocable who = revocable_of(fields + place * ACCESS_FIELDS_LEN);
+            verdicts[place] = (uint8_t)revocations_judge(index, &who);
+        }
+    }
+    revocations_read_unlock(index);
+}
+
+/* Begin to load a text that will be read. */
+static void prefetch_text(span text)
+{
+    for (size_t at = 0; at < text.len; at += CACHE_LINE_LEN) {
+        __builtin_prefetch(text.start + at);
+    }
+}
+
+/* Judge up to PASS_LEN texts with one batch of signatures. */
+static void verify_pass(
+    uint8_t *verdicts, uint8_t *fields, const span *texts, size_t n_texts, const access_terms *terms)
+{
+    access_token tokens[PASS_LEN];
+    ed25519_item items[PASS_LEN];
+    uint8_t good[PASS_LEN];
+    size_t n_items = 0;
     for (size_t i = 0; i < n_texts; i++) {
-        access_token *token = &room->tokens[n_items];
-        verdicts[i] = (uint8_t)judge_form(token, payload_json, &payload_len, texts[i], terms);
+        signed_access found;
+        access_token *token = &tokens[n_items];
+        if (i + TEXTS_AHEAD < n_texts) {
+            prefetch_text(texts[i + TEXTS_AHEAD]);
+        }
+        verdicts[i] = (uint8_t)judge_form(token, &found, texts[i], terms);
         if (verdicts[i] == VERDICT_GOOD) {
+            memcpy(fields + i * ACCESS_FIELDS_LEN, found.fields, ACCESS_FIELDS_LEN);
             token->place = i;
-            room->items[n_items++] = (ed25519_item){
-                .key = token->key->table,
+            items[n_items++] = (ed25519_item){
+                .key = token->known->key,
                 .message = texts[i].start,
                 .message_len = token->signed_len,
                 .signature = token->signature,
             };
         }
     }
-    ed25519_verify_batch(room->items, n_items, room->good);
+    ed25519_verify_batch(items, n_items, good);
     for (size_t i = 0; i < n_items; i++) {
-        const access_token *token = &room->tokens[i];
-        const verdict given = room->good[i] ? judge_content(token, terms) : VERDICT_TAMPERED;
-        verdicts[token->place] = (uint8_t)given;
-        if (given == VERDICT_GOOD) {
-            memcpy(fields + token->place * ACCESS_FIELDS_LEN, token->fields, ACCESS_FIELDS_LEN);
+        const uint8_t *of_token = fields + tokens[i].place * ACCESS_FIELDS_LEN;
+        verdicts[tokens[i].place] =
+            (uint8_t)(good[i] ? judge_content(&tokens[i], of_token, terms) : VERDICT_TAMPERED);
+    }
+    if (terms->revocations != NULL) {
+        judge_revocations(verdicts, fields, tokens, n_items, terms->revocations);
+    }
+    for (size_t i = 0; i < n_texts; i++) {
+        if (verdicts[i] != VERDICT_GOOD) {
+            memset(fields + i * ACCESS_FIELDS_LEN, 0, ACCESS_FIELDS_LEN);
         }
     }
 }
 
-bool access_verify_batch(
+void access_verify_batch(
     uint8_t *verdicts, uint8_t *fields, const span *texts, size_t n_texts, const access_terms *terms)
 {
-    if (n_texts == 0) {
-        return true;
+    while (n_texts > 0) {
+        const size_t n_pass = n_texts < PASS_LEN ? n_texts : PASS_LEN;
+        verify_pass(verdicts, fields, texts, n_pass, terms);
+        verdicts += n_pass;
+        fields += n_pass * ACCESS_FIELDS_LEN;
+        texts += n_pass;
+        n_texts -= n_pass;
     }
-    const size_t room_len = n_texts < GROUP_LEN ? n_texts : GROUP_LEN;
-    const group room = {
-        .tokens = malloc(room_len * sizeof(access_token)),
-        .items = malloc(room_len * sizeof(ed25519_item)),
-        .good = malloc(room_len),
-    };
-    const bool has_room = room.tokens != NULL && room.items != NULL && room.good != NULL;
-    if (has_room) {
-        memset(fields, 0, n_texts * ACCESS_FIELDS_LEN);
-        for (size_t done = 0; done < n_texts; done += room_len) {
-            const size_t n_group = n_texts - done < room_len ? n_texts - done : room_len;
-            verify_group(
-                &room, verdicts + done, fields + done * ACCESS_FIELDS_LEN, texts + done, n_group, terms);
-        }
-    }
-    free(room.tokens);
-    free(room.items);
-    free(room.good);
-    return has_room;
 }

@@ -1,8 +1,11 @@
 #include "base64url.h"
 
-#define BAD 0x80 /* not in the alphabet: a bit that no value has */
+#include "implementation.h"
 
-static const uint8_t VALUE[256] = {
+#define BAD BASE64URL_BAD
+#define VALUE BASE64URL_VALUE
+
+const uint8_t BASE64URL_VALUE[256] = {
     BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
     BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
     BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,  62, BAD, BAD,
@@ -21,7 +24,7 @@ static const uint8_t VALUE[256] = {
     BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
 };
 
-bool base64url_decode(uint8_t *out, const uint8_t *text, size_t text_len)
+bool base64url_decode_portable(uint8_t *out, const uint8_t *text, size_t text_len)
 {
     uint32_t faults = 0; /* gathered, not branched on: good text is what matters */
     for (; text_len >= 4; text_len -= 4, text += 4, out += 3) {

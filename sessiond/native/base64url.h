@@ -9,9 +9,14 @@
 /* The length of what *text_len* characters spell. */
 #define BASE64URL_DECODED_LEN(text_len) ((text_len) / 4 * 3 + (text_len) % 4 * 3 / 4)
 
+/* The value of each character, BASE64URL_BAD for what is not in the alphabet: a bit that no value has. */
+#define BASE64URL_BAD 0x80
+extern const uint8_t BASE64URL_VALUE[256];
+
 /*
  * Decode *text_len* characters into BASE64URL_DECODED_LEN(text_len) bytes at *out*, which must not overlap them.
- * Return false when a character is outside the alphabet, when spare bits are not zero or when no text has that length.
+ * Return false when a character is outside the alphabet, when spare bits are not zero or when no text has that length;
+ * what was written is then of no use. Nothing else is read or written. Done by the implementation that was chosen.
  */
 bool base64url_decode(uint8_t *out, const uint8_t *text, size_t text_len);
 

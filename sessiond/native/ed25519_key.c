@@ -1,5 +1,5 @@
 /* Public keys: decoded and refused here, whatever implementation uses them. */
-#include "ed25519_impl.h"
+#include "implementation.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +7,7 @@
 #include "inverse.h"
 #include "signature.h"
 
-/* Decode -A; refuse what is not canonical, not on the curve or of small order. */
-static ed25519_key_fault decode_negated(point *minus_A, const uint8_t public_key[ED25519_PUBLIC_KEY_LEN])
+ed25519_key_fault ed25519_decode_negated(point *minus_A, const uint8_t public_key[ED25519_PUBLIC_KEY_LEN])
 {
     if (point_encoding_is_small_order(public_key)) {
         return ED25519_KEY_SMALL_ORDER;
@@ -21,25 +20,23 @@ static ed25519_key_fault decode_negated(point *minus_A, const uint8_t public_key
     return ED25519_KEY_GOOD;
 }
 
-ed25519_key_fault ed25519_key_new(
-    ed25519_key **key, const uint8_t public_key[ED25519_PUBLIC_KEY_LEN], int n_windows)
+ed25519_key_fault ed25519_key_new(ed25519_key **key, const uint8_t public_key[ED25519_PUBLIC_KEY_LEN])
 {
     point minus_A;
-    const ed25519_key_fault fault = decode_negated(&minus_A, public_key);
+    ed25519_key_fault fault = ed25519_decode_negated(&minus_A, public_key);
     if (fault != ED25519_KEY_GOOD) {
         return fault;
     }
     ed25519_key *made = malloc(sizeof *made);
-    table *multiples = table_new(n_windows);
-    if (made == NULL || multiples == NULL) {
-        free(made);
-        free(multiples);
+    if (made == NULL) {
         return ED25519_KEY_NO_MEMORY;
     }
+    fault = point_tables_init(&made->minus_A, &minus_A);
+    if (fault != ED25519_KEY_GOOD) {
+        free(made);
+        return fault;
+    }
     memcpy(made->public_key, public_key, ED25519_PUBLIC_KEY_LEN);
-    table_build(multiples, n_windows, &minus_A);
-    made->multiples = multiples;
-    made->memory_len = sizeof *made + table_len(n_windows);
     *key = made;
     return ED25519_KEY_GOOD;
 }
@@ -47,14 +44,14 @@ ed25519_key_fault ed25519_key_new(
 void ed25519_key_free(ed25519_key *key)
 {
     if (key != NULL) {
-        free(key->multiples);
+        point_tables_free(&key->minus_A);
         free(key);
     }
 }
 
 size_t ed25519_key_memory_len(const ed25519_key *key)
 {
-    return key->memory_len;
+    return sizeof *key + table_len(TABLE_WINDOWS_MAX);
 }
 
 /* Digits of four bits for a point without a table: eight multiples, made on the spot. */
@@ -85,7 +82,7 @@ bool ed25519_verify_once(
 {
     point minus_A, B, P;
     scalar S, k;
-    if (decode_negated(&minus_A, public_key) != ED25519_KEY_GOOD) {
+    if (ed25519_decode_negated(&minus_A, public_key) != ED25519_KEY_GOOD) {
         return false;
     }
     if (!signature_scalars(&S, &k, public_key, message, message_len, signature)) {

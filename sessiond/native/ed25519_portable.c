@@ -1,11 +1,11 @@
 /* The implementation for every machine: 64-bit integers and their 128-bit products. */
-#include "ed25519_impl.h"
+#include "implementation.h"
 
 #include "inverse.h"
 #include "signature.h"
 
-/* Signatures that share one inversion: beyond this its share is below one hundredth of the work. */
-#define BATCH_LEN 64
+/* Signatures of one pass over a batch: they share one inversion, beyond this its share is below one hundredth. */
+#define PASS_LEN 64
 
 static bool runs_here(void)
 {
@@ -15,7 +15,7 @@ static bool runs_here(void)
 /* P = [S]B + [k](-A) */
 static void add_multiples(point *P, const table *B, const ed25519_key *key, const scalar *S, const scalar *k)
 {
-    const table *minus_A = key->multiples;
+    const table *minus_A = point_tables_best(&key->minus_A);
     int32_t S_digits[TABLE_WINDOWS_MAX], k_digits[TABLE_WINDOWS_MAX];
     table_recode(S_digits, B, S);
     table_recode(k_digits, minus_A, k);
@@ -41,11 +41,11 @@ static bool verify(
     return signature_matches(signature, &P, &z_inverse);
 }
 
-/* Up to BATCH_LEN items with one inversion: prefix[i] is the product of the Z before item i. */
-static void verify_group(const table *B, const ed25519_item *items, size_t n_items, uint8_t *good)
+/* Up to PASS_LEN items with one inversion: prefix[i] is the product of the Z before item i. */
+static void verify_pass(const table *B, const ed25519_item *items, size_t n_items, uint8_t *good)
 {
-    point P[BATCH_LEN];
-    field prefix[BATCH_LEN + 1];
+    point P[PASS_LEN];
+    field prefix[PASS_LEN + 1];
     prefix[0] = FIELD_ONE;
     for (size_t i = 0; i < n_items; i++) {
         const ed25519_item *item = &items[i];
@@ -73,17 +73,18 @@ static void verify_group(const table *B, const ed25519_item *items, size_t n_ite
 static void verify_batch(const table *B, const ed25519_item *items, size_t n_items, uint8_t *good)
 {
     while (n_items > 0) {
-        const size_t n_group = n_items < BATCH_LEN ? n_items : BATCH_LEN;
-        verify_group(B, items, n_group, good);
-        items += n_group;
-        good += n_group;
-        n_items -= n_group;
+        const size_t n_pass = n_items < PASS_LEN ? n_items : PASS_LEN;
+        verify_pass(B, items, n_pass, good);
+        items += n_pass;
+        good += n_pass;
+        n_items -= n_pass;
     }
 }
 
-const ed25519_implementation ed25519_portable = {
+const implementation implementation_portable = {
     .name = "portable",
     .runs_here = runs_here,
+    .base64url_decode = base64url_decode_portable,
     .verify = verify,
     .verify_batch = verify_batch,
 };

@@ -95,60 +95,66 @@ LANES_INLINE void field8_carry(field8 *carried, const field8 *a)
     }
 }
 
-/*
- * product = a * b. Needs limbs <= FIELD8_FACTOR_MAX; leaves limbs <= FIELD8_PRODUCT_MAX.
- *
- * The upper half of a product in column k has weight 2^(51 k + 52): it counts twice in column k + 1. (Doubling a factor
- * instead would count bit 51 of the product in both halves.) Column k + 5 comes back 19-fold in column k. Every column
- * is summed on top of what comes into it, which needs no register for a sum of its own.
- */
-LANES_INLINE void field8_mul(field8 *product, const field8 *a, const field8 *b)
+/* The upper halves of the products of limbs by columns, each of weight 2^(51 k + 52): up to five of FACTOR_MAX. */
+typedef struct {
+    lanes column[2 * FIELD_LIMBS - 1];
+} field8_upper;
+
+/* Begin a * b. Needs limbs <= FIELD8_FACTOR_MAX. */
+LANES_INLINE void field8_mul_upper(field8_upper *upper, const field8 *a, const field8 *b)
 {
-    /* upper[k]: the upper halves of column k, up to five. */
-    lanes upper[2 * FIELD_LIMBS - 1];
     LANES_UNROLL
     for (int k = 0; k < 2 * FIELD_LIMBS - 1; k++) {
-        upper[k] = _mm512_setzero_si512();
+        upper->column[k] = _mm512_setzero_si512();
     }
     LANES_UNROLL
     for (int i = 0; i < FIELD_LIMBS; i++) {
         LANES_UNROLL
         for (int j = 0; j < FIELD_LIMBS; j++) {
-            upper[i + j] = _mm512_madd52hi_epu64(upper[i + j], a->limb[i], b->limb[j]);
+            upper->column[i + j] = _mm512_madd52hi_epu64(upper->column[i + j], a->limb[i], b->limb[j]);
         }
     }
-    /* beyond[k]: all of column k + 5, up to 4 + 2 * 5 halves. */
-    lanes beyond[FIELD_LIMBS];
-    LANES_UNROLL
-    for (int k = 0; k < FIELD_LIMBS; k++) {
-        beyond[k] = _mm512_slli_epi64(upper[k + FIELD_LIMBS - 1], 1);
-    }
-    LANES_UNROLL
-    for (int i = 1; i < FIELD_LIMBS; i++) {
-        LANES_UNROLL
-        for (int j = FIELD_LIMBS - i; j < FIELD_LIMBS; j++) {
-            beyond[i + j - FIELD_LIMBS] = _mm512_madd52lo_epu64(beyond[i + j - FIELD_LIMBS], a->limb[i], b->limb[j]);
-        }
-    }
+}
+
+/*
+ * product = a * b, given its upper halves. Needs limbs <= FIELD8_FACTOR_MAX; leaves limbs <= FIELD8_PRODUCT_MAX.
+ *
+ * The upper half of a product in column k has weight 2^(51 k + 52): it counts twice in column k + 1. (Doubling a factor
+ * instead would count bit 51 of the product in both halves.) Column k + 5 comes back 19-fold in column k. Every column
+ * is summed on top of what comes into it, which needs no register for a sum of its own.
+ */
+LANES_INLINE void field8_mul_lower(field8 *product, const field8_upper *upper, const field8 *a, const field8 *b)
+{
     field8 column;
     LANES_UNROLL
     for (int k = 0; k < FIELD_LIMBS; k++) {
-        /* 19 beyond + 2 upper = beyond + 2 (beyond + upper) + 16 beyond */
-        lanes twice = beyond[k];
-        if (k > 0) {
-            twice = _mm512_add_epi64(twice, upper[k - 1]);
-        }
-        column.limb[k] = _mm512_add_epi64(beyond[k], _mm512_slli_epi64(twice, 1));
-        column.limb[k] = _mm512_add_epi64(column.limb[k], _mm512_slli_epi64(beyond[k], 4));
-    }
-    LANES_UNROLL
-    for (int i = 0; i < FIELD_LIMBS; i++) {
+        /* All of column k + 5, up to 4 + 2 * 5 halves. */
+        lanes beyond = _mm512_slli_epi64(upper->column[k + FIELD_LIMBS - 1], 1);
         LANES_UNROLL
-        for (int j = 0; j < FIELD_LIMBS - i; j++) {
-            column.limb[i + j] = _mm512_madd52lo_epu64(column.limb[i + j], a->limb[i], b->limb[j]);
+        for (int i = k + 1; i < FIELD_LIMBS; i++) {
+            beyond = _mm512_madd52lo_epu64(beyond, a->limb[i], b->limb[k + FIELD_LIMBS - i]);
+        }
+        /* 19 beyond + 2 upper = beyond + 2 (beyond + upper) + 16 beyond */
+        lanes twice = beyond;
+        if (k > 0) {
+            twice = _mm512_add_epi64(twice, upper->column[k - 1]);
+        }
+        column.limb[k] = _mm512_add_epi64(beyond, _mm512_slli_epi64(twice, 1));
+        column.limb[k] = _mm512_add_epi64(column.limb[k], _mm512_slli_epi64(beyond, 4));
+        LANES_UNROLL
+        for (int i = 0; i <= k; i++) {
+            column.limb[k] = _mm512_madd52lo_epu64(column.limb[k], a->limb[i], b->limb[k - i]);
         }
     }
     *product = column;
+}
+
+/* product = a * b. Needs limbs <= FIELD8_FACTOR_MAX; leaves limbs <= FIELD8_PRODUCT_MAX. */
+LANES_INLINE void field8_mul(field8 *product, const field8 *a, const field8 *b)
+{
+    field8_upper upper;
+    field8_mul_upper(&upper, a, b);
+    field8_mul_lower(product, &upper, a, b);
 }
 
 /* product = a * b, carried. Needs limbs <= FIELD8_FACTOR_MAX; leaves limbs <= FIELD8_CARRIED_MAX. */

@@ -30,12 +30,12 @@ static void write_access_header(uint8_t header[ACCESS_HEADER_LEN], const uint8_t
     base64url_encode(header, json, HEADER_JSON_LEN);
 }
 
-void known_key_set(known_key *key, const uint8_t key_id[KEY_ID_LEN], const ed25519_key *table, bool revoked)
+void known_key_set(known_key *known, const uint8_t key_id[KEY_ID_LEN], const ed25519_key *key, bool revoked)
 {
-    memcpy(key->key_id, key_id, KEY_ID_LEN);
-    write_access_header(key->access_header, key_id);
-    key->table = table;
-    key->revoked = revoked;
+    memcpy(known->key_id, key_id, KEY_ID_LEN);
+    write_access_header(known->access_header, key_id);
+    known->key = key;
+    known->revoked = revoked;
 }
 
 const known_key *known_keys_by_id(const known_keys *known, const uint8_t key_id[KEY_ID_LEN])

@@ -7,15 +7,15 @@
 #include <stdint.h>
 
 #include "ed25519.h"
+#include "fields.h"
 
-#define KEY_ID_LEN 8
 /* What every access token under a key starts with: base64url of {"alg":"EdDSA","kid":"(16 digits)","typ":"at+jwt"}. */
 #define ACCESS_HEADER_LEN 74
 
 typedef struct {
     uint8_t key_id[KEY_ID_LEN];
     uint8_t access_header[ACCESS_HEADER_LEN];
-    const ed25519_key *table; /* borrowed */
+    const ed25519_key *key; /* borrowed */
     bool revoked;
 } known_key;
 
@@ -24,7 +24,7 @@ typedef struct {
     size_t n_keys;
 } known_keys;
 
-void known_key_set(known_key *key, const uint8_t key_id[KEY_ID_LEN], const ed25519_key *table, bool revoked);
+void known_key_set(known_key *known, const uint8_t key_id[KEY_ID_LEN], const ed25519_key *key, bool revoked);
 
 /* Find a key by its id; NULL when it is not known. */
 const known_key *known_keys_by_id(const known_keys *known, const uint8_t key_id[KEY_ID_LEN]);

@@ -19,11 +19,9 @@
 #define SIGNED_HEAD "\x84\x6aSignature1\x4d"
 #define SIGNED_BEFORE_PAYLOAD "\x40\x58\x23"
 
-#define LITERAL_LEN(literal) (sizeof(literal) - 1)
-
 enum {
     PREFIX_LEN = LITERAL_LEN(PREFIX),
-    CTI_LEN = 20, /* session id and generation */
+    CTI_LEN = REFRESH_FIELDS_LEN - FIELDS_SESSION_ID, /* session id and generation */
 
     /* Where things stand in the bytes of a token. */
     PROTECTED_AT = LITERAL_LEN(BEFORE_PROTECTED),
@@ -42,6 +40,8 @@ enum {
     SIGNED_LEN = LITERAL_LEN(SIGNED_HEAD) + PROTECTED_LEN + LITERAL_LEN(SIGNED_BEFORE_PAYLOAD) + PAYLOAD_LEN,
 
     TEXT_LEN = PREFIX_LEN + TOKEN_LEN / 3 * 4,
+
+    PASS_LEN = 256, /* texts judged together: enough for any implementation, and 45 kB of what is kept on the stack */
 };
 
 _Static_assert(TOKEN_LEN == 120 && TOKEN_LEN % 3 == 0, "the text has neither padding nor spare bits");
@@ -51,17 +51,10 @@ _Static_assert(SIGNED_LEN == 64, "the Sig_structure has one length");
 /* An instant below this has a shorter spelling in CBOR, which is the one that would have to be written. */
 #define INSTANT_MIN 0x10000
 
-static bool stands_at(const uint8_t *place, const char *literal, size_t len)
-{
-    return memcmp(place, literal, len) == 0;
-}
-
-#define STANDS_BEFORE(place, literal) stands_at((place) - LITERAL_LEN(literal), literal, LITERAL_LEN(literal))
-
 /* Decode text of the right length and prefix, whatever it holds. */
 static bool decode(uint8_t token[TOKEN_LEN], span text)
 {
-    return text.len == TEXT_LEN && stands_at(text.start, PREFIX, PREFIX_LEN) &&
+    return text.len == TEXT_LEN && STANDS_AT(text.start, PREFIX) &&
            base64url_decode(token, text.start + PREFIX_LEN, TEXT_LEN - PREFIX_LEN);
 }
 
@@ -94,26 +87,104 @@ static void write_signed(uint8_t out[SIGNED_LEN], const uint8_t token[TOKEN_LEN]
     memcpy(out, token + PAYLOAD_AT, PAYLOAD_LEN);
 }
 
-verdict refresh_verify(uint8_t fields[REFRESH_FIELDS_LEN], span text, const known_keys *keys, int64_t now)
+/* What is kept of a token until its signature is judged. */
+typedef struct {
+    const known_key *known;
+    size_t place; /* in its pass */
+    uint8_t signed_part[SIGNED_LEN], signature[ED25519_SIGNATURE_LEN];
+} refresh_token;
+
+static void write_fields(uint8_t out[REFRESH_FIELDS_LEN], const uint8_t token[TOKEN_LEN])
 {
-    uint8_t token[TOKEN_LEN], signed_part[SIGNED_LEN];
-    if (!read_token(token, text)) {
+    memcpy(out + FIELDS_KEY_ID, token + KEY_ID_AT, KEY_ID_LEN);
+    memcpy(out + FIELDS_EXPIRES_AT, token + EXP_AT, 4);
+    memcpy(out + FIELDS_ISSUED_AT, token + IAT_AT, 4);
+    memcpy(out + FIELDS_SESSION_ID, token + CTI_AT, CTI_LEN);
+}
+
+/* Judge what comes before the signature; VERDICT_GOOD says that the signature is to be checked. */
+static verdict judge_form(
+    refresh_token *token, uint8_t fields[REFRESH_FIELDS_LEN], span text, const known_keys *keys)
+{
+    uint8_t bytes[TOKEN_LEN];
+    if (!read_token(bytes, text)) {
         return access_is_shape_of(text) ? VERDICT_WRONG_TOKEN_KIND : VERDICT_MALFORMED;
     }
-    const known_key *key = known_keys_by_id(keys, token + KEY_ID_AT);
-    if (key == NULL) {
+    token->known = known_keys_by_id(keys, bytes + KEY_ID_AT);
+    if (token->known == NULL) {
         return VERDICT_UNKNOWN_KEY;
     }
-    if (key->revoked) {
+    if (token->known->revoked) {
         return VERDICT_KEY_REVOKED;
     }
-    write_signed(signed_part, token);
-    if (!ed25519_verify(key->table, signed_part, SIGNED_LEN, token + SIGNATURE_AT)) {
+    write_signed(token->signed_part, bytes);
+    memcpy(token->signature, bytes + SIGNATURE_AT, ED25519_SIGNATURE_LEN);
+    write_fields(fields, bytes);
+    return VERDICT_GOOD;
+}
+
+/* Judge what comes after a good signature. */
+static verdict judge_content(const uint8_t fields[REFRESH_FIELDS_LEN], int64_t now)
+{
+    return now >= load_be32(fields + FIELDS_EXPIRES_AT) ? VERDICT_EXPIRED : VERDICT_GOOD;
+}
+
+verdict refresh_verify(uint8_t fields[REFRESH_FIELDS_LEN], span text, const known_keys *keys, int64_t now)
+{
+    refresh_token token;
+    const verdict form = judge_form(&token, fields, text, keys);
+    if (form != VERDICT_GOOD) {
+        return form;
+    }
+    if (!ed25519_verify(token.known->key, token.signed_part, SIGNED_LEN, token.signature)) {
         return VERDICT_TAMPERED;
     }
-    memcpy(fields, key->key_id, KEY_ID_LEN);
-    memcpy(fields + KEY_ID_LEN, token + EXP_AT, 4);
-    memcpy(fields + KEY_ID_LEN + 4, token + IAT_AT, 4);
-    memcpy(fields + KEY_ID_LEN + 8, token + CTI_AT, CTI_LEN);
-    return now >= load_be32(token + EXP_AT) ? VERDICT_EXPIRED : VERDICT_GOOD;
+    return judge_content(fields, now);
+}
+
+/* Judge up to PASS_LEN texts with one batch of signatures. */
+static void verify_pass(
+    uint8_t *verdicts, uint8_t *fields, const span *texts, size_t n_texts, const known_keys *keys, int64_t now)
+{
+    refresh_token tokens[PASS_LEN];
+    ed25519_item items[PASS_LEN];
+    uint8_t good[PASS_LEN];
+    size_t n_items = 0;
+    for (size_t i = 0; i < n_texts; i++) {
+        refresh_token *token = &tokens[n_items];
+        verdicts[i] = (uint8_t)judge_form(token, fields + i * REFRESH_FIELDS_LEN, texts[i], keys);
+        if (verdicts[i] == VERDICT_GOOD) {
+            token->place = i;
+            items[n_items++] = (ed25519_item){
+                .key = token->known->key,
+                .message = token->signed_part,
+                .message_len = SIGNED_LEN,
+                .signature = token->signature,
+            };
+        }
+    }
+    ed25519_verify_batch(items, n_items, good);
+    for (size_t i = 0; i < n_items; i++) {
+        const size_t place = tokens[i].place;
+        verdicts[place] = (uint8_t)(
+            good[i] ? judge_content(fields + place * REFRESH_FIELDS_LEN, now) : VERDICT_TAMPERED);
+    }
+    for (size_t i = 0; i < n_texts; i++) {
+        if (verdicts[i] != VERDICT_GOOD) {
+            memset(fields + i * REFRESH_FIELDS_LEN, 0, REFRESH_FIELDS_LEN);
+        }
+    }
+}
+
+void refresh_verify_batch(
+    uint8_t *verdicts, uint8_t *fields, const span *texts, size_t n_texts, const known_keys *keys, int64_t now)
+{
+    while (n_texts > 0) {
+        const size_t n_pass = n_texts < PASS_LEN ? n_texts : PASS_LEN;
+        verify_pass(verdicts, fields, texts, n_pass, keys, now);
+        verdicts += n_pass;
+        fields += n_pass * REFRESH_FIELDS_LEN;
+        texts += n_pass;
+        n_texts -= n_pass;
+    }
 }

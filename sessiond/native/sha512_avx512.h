@@ -80,17 +80,32 @@ LANES_INLINE void sha512_from_rows_8(lanes word[8], const uint8_t *const row[N_L
     }
 }
 
-/* Expand a block in each lane: wk[t] = W_t + K_t of FIPS 180-4, section 6.4.2. */
-static inline void sha512_expand8(lanes wk[SHA512_ROUNDS], const uint8_t *const block[N_LANES])
+/* W_0 .. W_15 of FIPS 180-4, section 6.4.2, of a block in each lane. */
+LANES_INLINE void sha512_words8(lanes w[16], const uint8_t *const block[N_LANES])
 {
     const lanes swap_bytes = _mm512_set4_epi32(0x08090a0b, 0x0c0d0e0f, 0x00010203, 0x04050607);
-    lanes w[16];
     sha512_from_rows_8(w, block, 0);
     sha512_from_rows_8(w + 8, block, SHA512_BLOCK_LEN / 2);
     LANES_UNROLL
     for (int i = 0; i < 16; i++) {
         w[i] = _mm512_shuffle_epi8(w[i], swap_bytes);
     }
+}
+
+/* W_(t + 16) in the place of W_t, i being t modulo 16. */
+LANES_INLINE void sha512_next8(lanes w[16], int i)
+{
+    const lanes x = w[(i + 1) & 15], y = w[(i + 14) & 15];
+    const lanes s0 = sha512_xor8(_mm512_ror_epi64(x, 1), _mm512_ror_epi64(x, 8), _mm512_srli_epi64(x, 7));
+    const lanes s1 = sha512_xor8(_mm512_ror_epi64(y, 19), _mm512_ror_epi64(y, 61), _mm512_srli_epi64(y, 6));
+    w[i] = _mm512_add_epi64(_mm512_add_epi64(w[i], s0), _mm512_add_epi64(w[(i + 9) & 15], s1));
+}
+
+/* Expand a block in each lane: wk[t] = W_t + K_t. */
+static inline void sha512_expand8(lanes wk[SHA512_ROUNDS], const uint8_t *const block[N_LANES])
+{
+    lanes w[16];
+    sha512_words8(w, block);
     for (int t = 0;; t += 16) {
         LANES_UNROLL
         for (int i = 0; i < 16; i++) {
@@ -101,35 +116,48 @@ static inline void sha512_expand8(lanes wk[SHA512_ROUNDS], const uint8_t *const 
         }
         LANES_UNROLL
         for (int i = 0; i < 16; i++) {
-            const lanes x = w[(i + 1) & 15], y = w[(i + 14) & 15];
-            const lanes s0 = sha512_xor8(_mm512_ror_epi64(x, 1), _mm512_ror_epi64(x, 8), _mm512_srli_epi64(x, 7));
-            const lanes s1 = sha512_xor8(_mm512_ror_epi64(y, 19), _mm512_ror_epi64(y, 61), _mm512_srli_epi64(y, 6));
-            w[i] = _mm512_add_epi64(_mm512_add_epi64(w[i], s0), _mm512_add_epi64(w[(i + 9) & 15], s1));
+            sha512_next8(w, i);
         }
     }
 }
 
-/* The 80 rounds in each lane of *active*. In round t a is v[-t], b is v[1 - t] and so on modulo 8: nothing moves. */
-static inline void sha512_rounds8(lanes state[8], const lanes wk[SHA512_ROUNDS], lanes_mask active)
+/* Round t in each lane, i being t modulo 16: a is v[-t], b is v[1 - t] and so on modulo 8, so that nothing moves. */
+LANES_INLINE void sha512_round8(lanes v[8], int i, lanes word, uint64_t constant)
 {
-    lanes v[8];
+    const lanes a = v[(16 - i) & 7], b = v[(17 - i) & 7], c = v[(18 - i) & 7];
+    const lanes e = v[(20 - i) & 7], f = v[(21 - i) & 7], g = v[(22 - i) & 7], h = v[(23 - i) & 7];
+    const lanes sum_e = sha512_xor8(_mm512_ror_epi64(e, 14), _mm512_ror_epi64(e, 18), _mm512_ror_epi64(e, 41));
+    const lanes sum_a = sha512_xor8(_mm512_ror_epi64(a, 28), _mm512_ror_epi64(a, 34), _mm512_ror_epi64(a, 39));
+    const lanes choice = _mm512_ternarylogic_epi64(e, f, g, 0xca);
+    const lanes majority = _mm512_ternarylogic_epi64(a, b, c, 0xe8);
+    const lanes wk = _mm512_add_epi64(word, lanes_all(constant));
+    const lanes t1 = _mm512_add_epi64(_mm512_add_epi64(h, wk), _mm512_add_epi64(sum_e, choice));
+    v[(19 - i) & 7] = _mm512_add_epi64(v[(19 - i) & 7], t1);
+    v[(23 - i) & 7] = _mm512_add_epi64(t1, _mm512_add_epi64(sum_a, majority));
+}
+
+/*
+ * Take a block in each lane of *active*. The words of later rounds are made between rounds: the one has work for the
+ * units that shift while the other waits for its additions.
+ */
+static inline void sha512_block8(lanes state[8], const uint8_t *const block[N_LANES], lanes_mask active)
+{
+    lanes w[16], v[8];
+    sha512_words8(w, block);
     LANES_UNROLL
     for (int i = 0; i < 8; i++) {
         v[i] = state[i];
     }
-    for (int t = 0; t < SHA512_ROUNDS; t += 8) {
+    for (int t = 0; t < SHA512_ROUNDS - 16; t += 16) {
         LANES_UNROLL
-        for (int i = 0; i < 8; i++) {
-            const lanes a = v[(8 - i) & 7], b = v[(9 - i) & 7], c = v[(10 - i) & 7];
-            const lanes e = v[(12 - i) & 7], f = v[(13 - i) & 7], g = v[(14 - i) & 7], h = v[(15 - i) & 7];
-            const lanes sum_e = sha512_xor8(_mm512_ror_epi64(e, 14), _mm512_ror_epi64(e, 18), _mm512_ror_epi64(e, 41));
-            const lanes sum_a = sha512_xor8(_mm512_ror_epi64(a, 28), _mm512_ror_epi64(a, 34), _mm512_ror_epi64(a, 39));
-            const lanes choice = _mm512_ternarylogic_epi64(e, f, g, 0xca);
-            const lanes majority = _mm512_ternarylogic_epi64(a, b, c, 0xe8);
-            const lanes t1 = _mm512_add_epi64(_mm512_add_epi64(h, wk[t + i]), _mm512_add_epi64(sum_e, choice));
-            v[(11 - i) & 7] = _mm512_add_epi64(v[(11 - i) & 7], t1);
-            v[(15 - i) & 7] = _mm512_add_epi64(t1, _mm512_add_epi64(sum_a, majority));
+        for (int i = 0; i < 16; i++) {
+            sha512_round8(v, i, w[i], SHA512_K[t + i]);
+            sha512_next8(w, i);
         }
+    }
+    LANES_UNROLL
+    for (int i = 0; i < 16; i++) {
+        sha512_round8(v, i, w[i], SHA512_K[SHA512_ROUNDS - 16 + i]);
     }
     LANES_UNROLL
     for (int i = 0; i < 8; i++) {
@@ -168,7 +196,6 @@ static inline void sha512_rounds(uint64_t state[8], const lanes wk[SHA512_ROUNDS
 /* The digests of eight messages of any lengths, in words: state[i] of each. */
 static inline void sha512_of_texts(lanes state[8], const sha512_text text[N_LANES])
 {
-    lanes wk[SHA512_ROUNDS];
     size_t n_blocks = 0;
     for (int l = 0; l < N_LANES; l++) {
         n_blocks = text[l].n_blocks > n_blocks ? text[l].n_blocks : n_blocks;
@@ -187,8 +214,7 @@ static inline void sha512_of_texts(lanes state[8], const sha512_text text[N_LANE
             __builtin_prefetch(next + 127);
             active |= (unsigned)(i < text[l].n_blocks) << l;
         }
-        sha512_expand8(wk, block);
-        sha512_rounds8(state, wk, (lanes_mask)active);
+        sha512_block8(state, block, (lanes_mask)active);
     }
 }
 

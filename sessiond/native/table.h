@@ -12,17 +12,16 @@
 #ifndef SESSIOND_TABLE_H
 #define SESSIOND_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "field.h"
 #include "group.h"
 #include "scalar.h"
+#include "table_form.h"
 
 #define TABLE_SCALAR_BITS 253
-#define TABLE_WINDOWS_MIN 16 /* windows of 16 bits, a digit with its shift within 32 bits: 45.6 MB */
-#define TABLE_WINDOWS_MAX 32 /* windows of 8 bits: 0.4 MB */
-#define TABLE_ALIGNMENT 64
 
 /* A point_addend in canonical words: two cache lines. */
 typedef struct {
@@ -45,14 +44,17 @@ typedef struct {
     table_entry entry[];
 } table;
 
-/* The bytes of a table: a multiple of TABLE_ALIGNMENT. Needs TABLE_WINDOWS_MIN <= n_windows <= TABLE_WINDOWS_MAX. */
-size_t table_len(int n_windows);
+/*
+ * Fill *made*, of table_len(n_windows) bytes, with the multiples of P, a point of the curve, and check it. False when
+ * the check fails: then the machine miscalculates, and the table must not be used. About 0.6 microseconds an entry.
+ */
+bool table_build(table *made, int n_windows, const point *P);
 
-/* Memory for a table, to be freed with free(): in large pages where the system gives them; NULL if there is none. */
-table *table_new(int n_windows);
-
-/* Fill *made*, of table_len(n_windows) bytes, with the multiples of P. It takes about 0.4 microseconds an entry. */
-void table_build(table *made, int n_windows, const point *P);
+/*
+ * Prove that the *len* bytes from *given* on, aligned to TABLE_ALIGNMENT, are the table of P and nothing else: every
+ * bit of them is checked, whoever wrote them. P is a point of the curve.
+ */
+table_fault table_check(const table *given, size_t len, const point *P);
 
 /* s + halves: what the digits of s are cut from. */
 FIELD_INLINE void table_biased(uint64_t biased[4], const table *multiples, const scalar *s)

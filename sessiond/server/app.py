@@ -21,6 +21,7 @@ from sessiond.ids import ScopeHasher
 from sessiond.server.adapter import Adapter
 from sessiond.server.config import Config, ConfigError
 from sessiond.server.http import HttpPort, ListenError, site
+from sessiond.server.key_tables import key_table_usage, key_tables_in_use
 from sessiond.server.maintenance import Maintenance
 from sessiond.server.masterkey import read_master_key
 from sessiond.server.pools import WorkerPool, check_pools_are_honoured
@@ -32,6 +33,7 @@ from sessiond.server.transport import Transport
 from sessiond.store.lmdb import LmdbStore, StoreOpenError
 from sessiond.store.lmdb.environment import MAP_BYTES
 from sessiond.v1 import key_service_pb2, session_service_pb2, verification_service_pb2
+from sessiond.wide_tables import WideTables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +58,8 @@ START_FAILURES = (
 )
 """What can keep a server from starting; each message says what to do."""
 
+KEY_TABLES_DIRECTORY = "key_tables"
+
 _WRITING_SERVICES = frozenset({SERVICES[0].full_name, SERVICES[2].full_name})
 _INSTALLATION_SECRET_SIZE = 32
 _INSTALLATION_LABEL = "installation"
@@ -70,9 +74,9 @@ class App:
     Build it after any fork: LMDB and gRPC survive none.
     """
 
-    def __init__(self, config: Config, clock: Clock, store: Store, master_key: bytes) -> None:
+    def __init__(self, config: Config, clock: Clock, store: Store, master_key: bytes, tables: WideTables) -> None:
         """
-        Put the parts together over *store*, which stays the caller's to close, and take the addresses.
+        Put the parts together over *store* and *tables*, which stay the caller's to close, and take the addresses.
 
         Raises:
             SealError: The store was sealed under another master key.
@@ -85,7 +89,14 @@ class App:
         sealer = Sealer(master_key)
         sealed = store.installation(lambda: sealer.seal(_INSTALLATION_LABEL, os.urandom(_INSTALLATION_SECRET_SIZE)))
         hasher = ScopeHasher(sealer.open(_INSTALLATION_LABEL, sealed))
-        keys = Keys(store, sealer, policy, config.issuer, os.urandom)
+        keys = Keys(
+            store,
+            sealer,
+            policy,
+            config.issuer,
+            os.urandom,
+            loaded=lambda ring: tables.widen(key_tables_in_use(ring)),
+        )
         keys.open(wall_seconds(clock))
         feed = Feed(store, keys, Revocations())
         feed.catch_up()
@@ -105,7 +116,9 @@ class App:
         }
         self._adapter = Adapter(zip(SERVICES, handlers, strict=True), RULES, self._pools, clock=clock, caller=LOCAL)
         self._http = HttpPort(
-            site(keys, policy, store.health, lambda: self._serving), config.http, reuse_port=config.reuse_port
+            site(keys, policy, store.health, lambda: self._serving, lambda: key_table_usage(keys.snapshot())),
+            config.http,
+            reuse_port=config.reuse_port,
         )
         try:
             self._transport = Transport(
@@ -174,7 +187,8 @@ def running(config: Config, *, clock: Clock, store: Store | None = None) -> Iter
     Args:
         config: What to serve, and where.
         clock: The time.
-        store: A store that stays open; None opens the one in ``config.data`` and closes it at the end.
+        store: A store that stays open; None opens the one in ``config.data``, closes it at the end, and keeps the wide
+            tables of its keys there as files.
 
     Raises:
         ConfigError: No usable master key.
@@ -185,10 +199,16 @@ def running(config: Config, *, clock: Clock, store: Store | None = None) -> Iter
     """
     master_key = read_master_key(config)
     with contextlib.ExitStack() as stack:
+        directory = None
         if store is None:
             store = _open_store(config, clock)
             stack.callback(store.close)
-        app = App(config, clock, store, master_key)
+            directory = config.data / KEY_TABLES_DIRECTORY
+        tables = WideTables(
+            config.key_table_bytes, directory, lambda message: _log.warning("wide tables", detail=message)
+        )
+        stack.callback(tables.close)
+        app = App(config, clock, store, master_key, tables)
         stack.callback(app.stop)
         app.start()
         yield app

@@ -25,6 +25,7 @@ from pydantic_settings import (
 )
 
 from sessiond.authority.policy import Policy
+from sessiond.wide_tables import DEFAULT_KEY_TABLE_BYTES, MAX_KEY_TABLE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,6 +115,11 @@ class Config(BaseSettings):
 
     map_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 46)] | None = None
     """The largest size of the data file; unset means the store's own default."""
+
+    key_table_bytes: Annotated[int, Field(ge=0, le=MAX_KEY_TABLE_BYTES)] = DEFAULT_KEY_TABLE_BYTES
+    """Memory for the tables of each key that verifies, and of the base point, which all keys share. More is faster.
+    Processes on one ``data`` share them, by files in ``data/key_tables``. With 0 a key keeps to the table of 0.4 MB
+    that it starts with."""
 
     log_format: Literal["json", "console"] = "json"
     """JSON for machines, console for people."""

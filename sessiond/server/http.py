@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvicorn.protocols.http.h11_impl
@@ -18,7 +18,7 @@ from sessiond.server.config import split_address
 from sessiond.server.publication import max_age_seconds, published_jwks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
 
@@ -43,12 +43,18 @@ class ListenError(Exception):
     """An address cannot be listened on; the message says which, why, and what to do."""
 
 
-def site(keys: Keys, policy: Policy, health: Callable[[], Health], serving: Callable[[], bool]) -> Starlette:
+def site(
+    keys: Keys,
+    policy: Policy,
+    health: Callable[[], Health],
+    serving: Callable[[], bool],
+    key_tables: Callable[[], Mapping[str, Any]],
+) -> Starlette:
     """
     Make the pages.
 
-    ``/healthz`` answers 200 while the server serves and its store reads and writes, else 503.
-    The keys answer 503 while the store cannot be read: what is cached elsewhere is as good.
+    ``/healthz`` answers 200 while the server serves and its store reads and writes, else 503; it tells of *key_tables*
+    too. The keys answer 503 while the store cannot be read: what is cached elsewhere is as good.
     """
 
     def jwks(_request: Request) -> Response:
@@ -71,6 +77,7 @@ def site(keys: Keys, policy: Policy, health: Callable[[], Health], serving: Call
                 "fill": round(store.fill, 4),
                 "detail": store.detail,
             },
+            "key_tables": key_tables(),
         }
         return JSONResponse(body, 200 if good else 503, headers={"cache-control": "no-store"})
 

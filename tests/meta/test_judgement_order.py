@@ -14,6 +14,7 @@ from tests.native.tokens import (
     access_claims,
     access_token,
     encode,
+    judge,
     refresh_token,
 )
 from tests.unit.authority.test_rotation_order import FAULTS
@@ -21,7 +22,7 @@ from tools import errors_page
 
 FORGED = encode(bytes(64))
 BACKWARDS = access_claims(issued_at=NOW + 60, expires_at=NOW - 60)
-OTHER_AUDIENCE = b"other"
+OTHER_AUDIENCE = "other"
 
 
 def forged(token: str) -> str:
@@ -55,7 +56,10 @@ def test_printed_order_names_every_cause_once() -> None:
 
 def test_printed_order_before_the_store_is_that_of_the_extension() -> None:
     """A token with all faults from one place of the order on is refused with the cause of that place."""
-    found = [Cause(ACCESS.verify(token, audience, now, 0)[0]) for _, token, now, audience in BEFORE_THE_STORE]
+    found = [
+        Cause(judge(ACCESS, token, audience=audience, now=now, leeway=0)[0])
+        for _, token, now, audience in BEFORE_THE_STORE
+    ]
 
     assert [cause for cause, *_ in BEFORE_THE_STORE] == found
     assert printed("Before the store is asked") == found

@@ -8,14 +8,14 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-CODE = {".py", ".pyx", ".pxd", ".c", ".h"}
+CODE = {".py", ".pyx", ".pxd", ".pxi", ".c", ".h"}
 LINES = 450
 
 # Longer than LINES, with the reason why it is still one thing.
 LONG: dict[str, str] = {}
 
-# The only module that imports the extension: everything else goes through what it promises.
-OVER_THE_EXTENSION = {"sessiond/token/verify.py"}
+# The only modules that import the extension: everything else goes through what they promise.
+OVER_THE_EXTENSION = {"sessiond/token/verify.py", "sessiond/wide_tables.py"}
 
 
 def tracked() -> list[Path]:
@@ -40,8 +40,8 @@ def is_generated(path: Path) -> bool:
     return re.search(r"_pb2(_grpc)?\.pyi?$", path.name) is not None
 
 
-def test_only_the_token_layer_imports_the_extension() -> None:
-    """``_fastverify`` is reached through ``token.verify`` alone: import-linter cannot see it."""
+def test_few_modules_import_the_extension() -> None:
+    """``_fastverify`` is reached through few modules, each over one part of it: import-linter cannot see it."""
     pattern = re.compile(r"^\s*(from sessiond\._fastverify |(from sessiond )?import .*_fastverify)", re.MULTILINE)
     found = {name(path) for path in (ROOT / "sessiond").rglob("*.py") if pattern.search(path.read_text())}
 

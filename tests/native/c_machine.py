@@ -255,7 +255,7 @@ class Machine:
 
     # --- Expressions ---
 
-    def _evaluate(self, node: c_ast.Node, scope: dict[str, Object]) -> Object:  # noqa: C901, PLR0911 - likewise
+    def _evaluate(self, node: c_ast.Node, scope: dict[str, Object]) -> Object:  # noqa: C901, PLR0911, PLR0912 - likewise
         match node:
             case c_ast.Constant():
                 return _literal(node)
@@ -283,11 +283,21 @@ class Machine:
                 return self._binary(node.op, self._evaluate(node.left, scope), self._evaluate(node.right, scope))
             case c_ast.FuncCall(name=c_ast.ID(name="memcmp")):
                 return Value(INT, -1, 1)  # whatever the bytes are
+            case c_ast.FuncCall(name=c_ast.ID(name="memcpy")):
+                return self._read_bytes(node.args.exprs[0], scope)
             case c_ast.FuncCall():
                 arguments = [] if node.args is None else [self._evaluate(one, scope) for one in node.args.exprs]
                 return self._call(node.name.name, arguments)
             case _:
                 raise NotImplementedError(type(node))
+
+    def _read_bytes(self, target: c_ast.Node, scope: dict[str, Object]) -> None:
+        """Copy bytes, which may be any, into the word that *target* points to."""
+        assert isinstance(target, c_ast.UnaryOp)
+        assert target.op == "&"
+        container, key = self._place(target.expr, scope)
+        kind = container[key].type
+        container[key] = Value(kind, *kind.range)
 
     def _place(self, node: c_ast.Node, scope: dict[str, Object]) -> tuple[Any, Any]:
         """Find the container and the key of what can be assigned to."""

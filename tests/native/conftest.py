@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import platform
+import random
+from pathlib import Path
 
 import pytest
 
 from tests.native.lane_probe import LaneProbe
 from tests.native.probe import Probe
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """Choose the same cases for a test whatever ran before it."""
+    return random.Random(request.node.name)  # noqa: S311 - no secrets
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +33,9 @@ def lane_probe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     if not made.runs_here:
         pytest.skip("this processor lacks the instructions")
     return made
+
+
+@pytest.fixture(scope="session")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make room for what is compiled of native/, once for all who choose an implementation."""
+    return tmp_path_factory.mktemp("libraries")

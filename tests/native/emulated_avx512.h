@@ -25,6 +25,7 @@ typedef struct {
 } __m512i;
 typedef uint8_t __mmask8;
 typedef uint16_t __mmask16;
+typedef uint64_t __mmask64;
 
 #define EMULATED static inline __attribute__((unused))
 
@@ -158,7 +159,7 @@ EMULATED __mmask8 _mm512_testn_epi64_mask(__m512i a, __m512i b)
     return (__mmask8)~_mm512_test_epi64_mask(a, b);
 }
 
-/* --- Words of 32 bits and below: in memory order, which is that of the lanes --- */
+/* --- Words of 32 bits, which lie in memory as in the lanes; for shorter ones see emulated_bytes.h --- */
 
 #define EMULATED_PARTS(type, count, name, value)                                                                       \
     type name[count];                                                                                                  \
@@ -235,31 +236,6 @@ EMULATED __mmask16 _mm512_movepi32_mask(__m512i a)
         made |= (x[i] >> 31) << i;
     }
     return (__mmask16)made;
-}
-
-EMULATED __m512i _mm512_permutexvar_epi16(__m512i index, __m512i a)
-{
-    EMULATED_PARTS(uint16_t, 32, place, index);
-    EMULATED_PARTS(uint16_t, 32, x, a);
-    uint16_t made[32];
-    for (int i = 0; i < 32; i++) {
-        made[i] = x[place[i] & 31];
-    }
-    memcpy(&a, made, sizeof a);
-    return a;
-}
-
-/* Within each 16 bytes; an index with its upper bit set gives 0. */
-EMULATED __m512i _mm512_shuffle_epi8(__m512i a, __m512i index)
-{
-    EMULATED_PARTS(uint8_t, 64, x, a);
-    EMULATED_PARTS(uint8_t, 64, place, index);
-    uint8_t made[64];
-    for (int i = 0; i < 64; i++) {
-        made[i] = place[i] & 0x80 ? 0 : x[(i & 0x30) + (place[i] & 0x0f)];
-    }
-    memcpy(&a, made, sizeof a);
-    return a;
 }
 
 /* --- From lane to lane --- */
@@ -398,5 +374,7 @@ EMULATED __m512i _mm512_cvtepu32_epi64(__m256i a)
     }
     return made;
 }
+
+#include "emulated_bytes.h"
 
 #endif

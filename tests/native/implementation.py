@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.native import Item, Table, new_key, start
 from tests.native.answers import Case
 from tests.native.c_source import CC, NATIVE
 from tests.native.lane_probe import EMULATED, REAL
 
 FLAGS = ["-std=c11", "-fno-tree-slp-vectorize", "-Wall", "-Wextra", "-fPIC", "-shared"]
-FILES = ["ed25519_avx512ifma.c", "ed25519_dispatch.c", "ed25519_key.c", "ed25519_portable.c", "table.c"]
+FILES = [
+    "base64url.c",
+    "base64url_avx512vbmi.c",
+    "dispatch.c",
+    "ed25519_avx512ifma.c",
+    "ed25519_key.c",
+    "ed25519_portable.c",
+    "ed25519_tables.c",
+    "table.c",
+]
 
+PUBLIC_KEY_LENGTH = 32
 SMALL, WIDE, WIDEST = 32, 18, 16  # tables, in windows
 
 
@@ -41,15 +51,6 @@ CHOICES = [
 ]
 
 
-class _Item(ctypes.Structure):
-    _fields_ = (
-        ("key", ctypes.c_void_p),
-        ("message", ctypes.c_char_p),
-        ("message_len", ctypes.c_size_t),
-        ("signature", ctypes.c_char_p),
-    )
-
-
 def compiled(folder: Path, *, emulated: bool) -> ctypes.CDLL:
     """Compile ``native/``, without the parsers, into *folder*; what is there already is taken."""
     target = folder / ("emulated.so" if emulated else "real.so")
@@ -59,7 +60,7 @@ def compiled(folder: Path, *, emulated: bool) -> ctypes.CDLL:
         subprocess.run([CC, *flags, f"-I{NATIVE}", *sources, "-o", target], check=True)
     library = ctypes.CDLL(str(target))
     library.ed25519_verify.restype = library.ed25519_verify_once.restype = ctypes.c_bool
-    library.ed25519_runnable_name.restype = library.ed25519_implementation_name.restype = ctypes.c_char_p
+    library.implementation_name.restype = ctypes.c_char_p
     return library
 
 
@@ -70,34 +71,33 @@ class Implementation:
         """Choose the implementation; ValueError when it does not run here."""
         self.library = library
         self.choice = choice
-        self._keys: dict[tuple[bytes, int], int | None] = {}
+        self._keys: dict[tuple[bytes, int], tuple[int, Table | None] | None] = {}
         self.start()
 
-    def start(self) -> None:
-        """Choose the implementation, which the library keeps for all who use it."""
-        if self.library.ed25519_start(self.choice.name.encode(), self.choice.n_windows):
-            message = f"{self.choice.name} does not run on this {platform.machine()}"
-            raise ValueError(message)
-        assert self.library.ed25519_implementation_name() == self.choice.name.encode()
+    def start(self, n_windows: int | None = None) -> None:
+        """Choose the implementation, which the library keeps for all who use it, and the table of B."""
+        start(self.library, self.choice.name, n_windows or self.choice.n_windows)
+        assert self.library.implementation_name() == self.choice.name.encode()
 
     def key(self, public_key: bytes, n_windows: int | None = None) -> int | None:
         """Make a key, once; None when it is refused."""
         size = self.choice.n_windows if n_windows is None else n_windows
         if (public_key, size) not in self._keys:
-            made = ctypes.c_void_p()
-            refused = len(public_key) != 32 or self.library.ed25519_key_new(ctypes.byref(made), public_key, size)
-            self._keys[public_key, size] = None if refused else made.value
-        return self._keys[public_key, size]
+            made = new_key(self.library, public_key, size) if len(public_key) == PUBLIC_KEY_LENGTH else None
+            self._keys[public_key, size] = made
+        found = self._keys[public_key, size]
+        return None if found is None else found[0]
 
     def free(self) -> None:
         """Free all keys."""
-        for key in self._keys.values():
-            self.library.ed25519_key_free(ctypes.c_void_p(key))
+        for made in self._keys.values():
+            if made is not None:
+                self.library.ed25519_key_free(ctypes.c_void_p(made[0]))
         self._keys.clear()
 
-    def one(self, case: Case) -> bool:
+    def one(self, case: Case, n_windows: int | None = None) -> bool:
         """Judge a signature by itself."""
-        key = self.key(case.public_key)
+        key = self.key(case.public_key, n_windows)
         if key is None or len(case.signature) != 64:
             return False
         length = ctypes.c_size_t(len(case.message))
@@ -112,9 +112,9 @@ class Implementation:
             for place, (case, key) in enumerate(zip(cases, keys, strict=True))
             if key and len(case.signature) == 64
         ]
-        items = (_Item * len(places))(
+        items = (Item * len(places))(
             *(
-                _Item(keys[place], cases[place].message, len(cases[place].message), cases[place].signature)
+                Item(keys[place], cases[place].message, len(cases[place].message), cases[place].signature)
                 for place in places
             )
         )

@@ -8,7 +8,7 @@
 
 PROBE bool probe_runs_here(void)
 {
-    return runs_here();
+    return instructions_run_here();
 }
 
 FOR_THE_INSTRUCTIONS
@@ -62,10 +62,14 @@ PROBE_2(_mm512_sub_epi32)
 PROBE_2(_mm512_srlv_epi32)
 PROBE_2(_mm512_permutexvar_epi16)
 PROBE_2(_mm512_permutexvar_epi64)
+PROBE_2(_mm512_permutexvar_epi8)
 PROBE_2(_mm512_shuffle_epi8)
+PROBE_2(_mm512_maddubs_epi16)
+PROBE_2(_mm512_madd_epi16)
 PROBE_2(_mm512_unpacklo_epi64)
 PROBE_2(_mm512_unpackhi_epi64)
 PROBE_1(_mm512_abs_epi32)
+PROBE_3(_mm512_permutex2var_epi8)
 PROBE_3(_mm512_permutex2var_epi64)
 PROBE_3(_mm512_madd52lo_epu64)
 PROBE_3(_mm512_madd52hi_epu64)
@@ -86,6 +90,7 @@ PROBE_IMMEDIATE_2(_mm512_shrdi_epi64, 51)
 PROBE_IMMEDIATE_3(_mm512_ternarylogic_epi64, 0x96)
 PROBE_IMMEDIATE_3(_mm512_ternarylogic_epi64, 0xca)
 PROBE_IMMEDIATE_3(_mm512_ternarylogic_epi64, 0xe8)
+PROBE_IMMEDIATE_3(_mm512_ternarylogic_epi64, 0xfe)
 
 PROBE void probe_mm512_mask_blend_epi64(void *out, unsigned mask, const void *a, const void *b)
 {
@@ -105,6 +110,31 @@ PROBE unsigned probe_mm512_testn_epi64_mask(const void *a, const void *b)
 PROBE unsigned probe_mm512_movepi32_mask(const void *a)
 {
     return _mm512_movepi32_mask(lanes_load(a));
+}
+
+PROBE uint64_t probe_mm512_test_epi8_mask(const void *a, const void *b)
+{
+    return _mm512_test_epi8_mask(lanes_load(a), lanes_load(b));
+}
+
+PROBE uint64_t probe_mm512_movepi8_mask(const void *a)
+{
+    return _mm512_movepi8_mask(lanes_load(a));
+}
+
+PROBE void probe_mm512_mask_loadu_epi8(void *out, const void *source, uint64_t mask, const void *from)
+{
+    lanes_store(out, _mm512_mask_loadu_epi8(lanes_load(source), mask, from));
+}
+
+PROBE void probe_mm512_mask_storeu_epi8(void *to, uint64_t mask, const void *a)
+{
+    _mm512_mask_storeu_epi8(to, mask, lanes_load(a));
+}
+
+PROBE void probe_mm512_set1_epi8(void *out, char a)
+{
+    lanes_store(out, _mm512_set1_epi8(a));
 }
 
 PROBE void probe_mm512_setzero_si512(void *out)
@@ -211,9 +241,10 @@ PROBE void probe_point8_from_addend(point8 *out, const addend8 *Q)
     point8_from_addend(out, Q);
 }
 
-PROBE void probe_point8_add_addend(point8 *P, const addend8 *Q)
+PROBE void probe_point8_add_addend(
+    point8 *P, addend8 *Q, const table_entry *const next[N_LANES], unsigned negative)
 {
-    point8_add_addend(P, Q);
+    point8_add_addend(P, Q, next, (lanes_mask)negative);
 }
 
 PROBE void probe_point8_add_exchanged(point8 *P, int distance)

@@ -16,6 +16,7 @@ FLAGS = ["-std=c11", "-fno-tree-slp-vectorize", "-fvisibility=hidden", "-Wall", 
 # Unrolled and inlined as for the processor, the emulation would be more than a compiler can bear.
 EMULATED = ["-O1", f"-I{HERE}", '-DSESSIOND_EMULATED_AVX512="emulated_avx512.h"']
 REAL = ["-O3"]
+FILES = ["table.c", "base64url.c", "base64url_avx512vbmi.c"]
 
 N_LANES = 8
 
@@ -30,10 +31,12 @@ class LaneProbe:
         self.name = name
         self.path = target = folder / f"{name}.so"
         flags = [*FLAGS, *(EMULATED if name == "emulated" else REAL), *os.environ.get("CFLAGS", "").split()]
-        sources = [HERE / "lane_probe.c", NATIVE / "table.c"]
+        sources = [HERE / "lane_probe.c", *(NATIVE / name for name in FILES)]
         subprocess.run([CC, *flags, f"-I{NATIVE}", *sources, "-o", target], check=True)
         self.library = ctypes.CDLL(str(target))
         self.library.probe_runs_here.restype = ctypes.c_bool
+        self.library.probe_mm512_test_epi8_mask.restype = ctypes.c_uint64
+        self.library.probe_mm512_movepi8_mask.restype = ctypes.c_uint64
         self.library.probe_first.restype = ctypes.c_int64
 
     @property

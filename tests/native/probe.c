@@ -3,10 +3,12 @@
 
 #include "base64url.h"
 #include "group.h"
+#include "implementation.h"
 #include "inverse.h"
 #include "payload.h"
 #include "scalar.h"
 #include "sha512.h"
+#include "siphash.h"
 #include "table.h"
 
 #define PROBE __attribute__((visibility("default")))
@@ -103,11 +105,22 @@ PROBE void probe_scalar_recode_4(int16_t digits[64], const scalar *s)
 
 PROBE table *probe_table(int n_windows, const point *P)
 {
-    table *made = table_new(n_windows);
-    if (made != NULL) {
-        table_build(made, n_windows, P);
+    table *made = aligned_alloc(TABLE_ALIGNMENT, table_len(n_windows));
+    if (made != NULL && !table_build(made, n_windows, P)) {
+        free(made);
+        return NULL;
     }
     return made;
+}
+
+PROBE int probe_table_check(const table *given, size_t len, const point *P)
+{
+    return table_check(given, len, P);
+}
+
+PROBE size_t probe_table_len(int n_windows)
+{
+    return table_len(n_windows);
 }
 
 PROBE void probe_table_free(table *made)
@@ -136,13 +149,24 @@ PROBE void probe_sha512(uint64_t state[8], const uint8_t *message, size_t messag
     memcpy(state, hash.state, sizeof hash.state);
 }
 
-PROBE bool probe_base64url_decode(uint8_t *out, const uint8_t *text, size_t text_len)
+/* As in dispatch.c, without a choice. */
+bool base64url_decode(uint8_t *out, const uint8_t *text, size_t text_len)
 {
-    return base64url_decode(out, text, text_len);
+    return base64url_decode_portable(out, text, text_len);
 }
 
-PROBE bool probe_payload_read(const uint8_t *json, size_t json_len)
+PROBE bool probe_payload_read(payload *out, const uint8_t *json, size_t json_len)
 {
-    payload unused;
-    return payload_read(&unused, (span){json, json_len});
+    return payload_read(out, (span){json, json_len});
+}
+
+PROBE uint64_t probe_siphash(
+    const uint8_t key[SIPHASH_KEY_LEN], const uint8_t *data, size_t data_len, int n_word_rounds, int n_end_rounds)
+{
+    return siphash(key, data, data_len, n_word_rounds, n_end_rounds);
+}
+
+PROBE uint64_t probe_siphash13(const uint8_t key[SIPHASH_KEY_LEN], const uint8_t *data, size_t data_len)
+{
+    return siphash13(key, data, data_len);
 }

@@ -56,9 +56,11 @@ class Probe:
         flags = [*FLAGS, *os.environ.get("CFLAGS", "").split()]  # test_sanitizers.py adds its own
         subprocess.run([CC, *flags, f"-I{NATIVE}", *sources, "-o", target], check=True)
         self.library = ctypes.CDLL(str(target))
-        for name in ("point_decode", "scalar_from_bytes", "base64url_decode", "payload_read"):
+        for name in ("point_decode", "scalar_from_bytes", "payload_read"):
             getattr(self.library, f"probe_{name}").restype = ctypes.c_bool
         self.library.probe_table.restype = ctypes.c_void_p
+        self.library.probe_table_len.restype = ctypes.c_size_t
+        self.library.probe_table_check.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
         self.library.probe_table_free.argtypes = [ctypes.c_void_p]
 
     def field(self, name: str, *operands: Sequence[int]) -> list[int]:

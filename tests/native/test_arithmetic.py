@@ -19,8 +19,6 @@ CARRIED_MAX = 2**51 + 2**13
 EDGES = [0, 1, 18, 19, 2**51 - 20, 2**51 - 19, 2**51 - 1, 2**51, CARRIED_MAX, 2**52 - 38, 2**53, 2**54 - 1]
 SUBTRAHENDS = [edge for edge in EDGES if edge <= 2**52 - 38]
 
-CHANCE = random.Random(51)  # noqa: S311 - the same cases each time
-
 
 def edge_elements(edges: list[int], n_mixed: int) -> list[list[int]]:
     """Make elements with every limb at one edge, with one limb at an edge and the rest at another, and mixed ones."""
@@ -30,7 +28,8 @@ def edge_elements(edges: list[int], n_mixed: int) -> list[list[int]]:
         for at in range(N_LIMBS)
         for one, rest in itertools.permutations([edges[0], edges[1], edges[-2], edges[-1]], 2)
     ]
-    return rows + [[CHANCE.choice(edges) for _ in range(N_LIMBS)] for _ in range(n_mixed)]
+    chance = random.Random(n_mixed)  # noqa: S311 - the same cases each time
+    return rows + [[chance.choice(edges) for _ in range(N_LIMBS)] for _ in range(n_mixed)]
 
 
 FACTORS = edge_elements(EDGES, 100)
@@ -86,46 +85,47 @@ def test_words_of_edges(probe: Probe) -> None:
         assert value(a) == probe.to_words(a)
 
 
-def test_limbs_of_words(probe: Probe) -> None:
+def test_limbs_of_words(probe: Probe, chance: random.Random) -> None:
     """Limbs are cut from the low 255 bits of words."""
-    for number in [0, 1, P - 1, P, 2**255 - 1, 2**255, 2**256 - 1, *(CHANCE.getrandbits(256) for _ in range(500))]:
+    for number in [0, 1, P - 1, P, 2**255 - 1, 2**255, 2**256 - 1, *(chance.getrandbits(256) for _ in range(500))]:
         assert number % 2**255 == joined(probe.field("from_words", list(split(number, 4))), 51)
 
 
-POINTS = [
-    curve.NEUTRAL,
-    curve.B,
-    curve.negate(curve.B),
-    *curve.TORSION[1:],
-    *(curve.multiply(CHANCE.randrange(L), curve.B) for _ in range(4)),
-    *(curve.add(curve.multiply(CHANCE.randrange(L), curve.B), torsion) for torsion in curve.TORSION[1:4]),
-]
+def some_points() -> list[curve.Point]:
+    """List the neutral point, B, points of small order, and any points with a torsion component and without."""
+    chance = random.Random(51)  # noqa: S311 - the same cases each time
+    any_points = [curve.multiply(chance.randrange(L), curve.B) for _ in range(6)]
+    mixed = [curve.add(*pair) for pair in zip(any_points[3:], curve.TORSION[1:4], strict=True)]
+    return [curve.NEUTRAL, curve.B, curve.negate(curve.B), *curve.TORSION[1:], *any_points[:3], *mixed]
 
 
-def test_sums_of_points(probe: Probe) -> None:
+POINTS = some_points()
+
+
+def test_sums_of_points(probe: Probe, chance: random.Random) -> None:
     """The formulas have no exception: any pair, the same point twice, opposites, points of small order, any Z."""
     for p, q in itertools.product(POINTS, repeat=2):
-        a, b = extended(p, CHANCE.randrange(1, P)), extended(q, CHANCE.randrange(1, P))
+        a, b = extended(p, chance.randrange(1, P)), extended(q, chance.randrange(1, P))
 
         assert curve.add(p, q) == affine(probe.point("add", a, b))
 
 
-def test_doubles_and_negatives_of_points(probe: Probe) -> None:
+def test_doubles_and_negatives_of_points(probe: Probe, chance: random.Random) -> None:
     """Twice a point and minus a point, for any Z."""
     for p in POINTS:
-        made = extended(p, CHANCE.randrange(1, P))
+        made = extended(p, chance.randrange(1, P))
 
         assert curve.add(p, p) == affine(probe.point("double", made))
         assert curve.negate(p) == affine(probe.point("negate", made))
 
 
-def test_decoding_points(probe: Probe) -> None:
+def test_decoding_points(probe: Probe, chance: random.Random) -> None:
     """Bytes decode to the point that Python finds, or to none."""
     encodings = [curve.encode(point) for point in POINTS]
     encodings += [
         (y | sign << 255).to_bytes(32, "little") for y in [*range(30), *range(P - 30, 2**255)] for sign in (0, 1)
     ]
-    encodings += [CHANCE.randbytes(32) for _ in range(300)]
+    encodings += [chance.randbytes(32) for _ in range(300)]
     for encoding in encodings:
         expected = curve.decode(encoding)
         found = probe.decoded(encoding)
@@ -144,7 +144,8 @@ def scalars_at_edges() -> list[int]:
     ]
     rows = {int.from_bytes(bytes([byte]) * 32, "little") for byte in (0x0F, 0x08, 0x80, 0x7F, 0x88, 0x77)}
     found = {at + step for at in near for step in (-2, -1, 0, 1, 2)} | {row % 2**252 for row in rows}
-    return sorted(scalar for scalar in found if 0 <= scalar < L) + [CHANCE.randrange(L) for _ in range(500)]
+    chance = random.Random(500)  # noqa: S311 - the same cases each time
+    return sorted(scalar for scalar in found if 0 <= scalar < L) + [chance.randrange(L) for _ in range(500)]
 
 
 @pytest.mark.parametrize("width", [4, 8])
@@ -159,13 +160,13 @@ def test_digits_add_up_to_the_scalar(probe: Probe, width: int) -> None:
         assert max(digits) < 1 << (width - 1)
 
 
-def test_scalars_are_reduced(probe: Probe) -> None:
+def test_scalars_are_reduced(probe: Probe, chance: random.Random) -> None:
     """Any 512 bits are reduced modulo L: around its multiples, at the edges of words, and in between."""
     top = 2**512 // L
-    multiples = [0, 1, 2, 3, top - 1, top, *(CHANCE.randrange(top) for _ in range(1000))]
+    multiples = [0, 1, 2, 3, top - 1, top, *(chance.randrange(top) for _ in range(1000))]
     numbers = {q * L + step for q in multiples for step in (-1, 0, 1, L - 1)} | {2**512 - 1}
     numbers |= {2**bits + step for bits in range(0, 513, 32) for step in (-1, 0, 1)}
-    numbers |= {joined([CHANCE.choice([0, 1, 2**63, 2**64 - 1]) for _ in range(8)]) for _ in range(2000)}
+    numbers |= {joined([chance.choice([0, 1, 2**63, 2**64 - 1]) for _ in range(8)]) for _ in range(2000)}
     for number in sorted(one for one in numbers if 0 <= one < 2**512):
         out = (ctypes.c_uint64 * 4)()
         probe.library.probe_scalar_reduce(out, split(number, 8))
@@ -191,10 +192,10 @@ def test_S_is_read_below_the_order(probe: Probe) -> None:  # noqa: N802 - the RF
 
 
 @pytest.mark.parametrize("piece_length", [1, 7, 32, 64, 127, 128, 129, 1000])
-def test_digests_are_those_of_hashlib(probe: Probe, piece_length: int) -> None:
+def test_digests_are_those_of_hashlib(probe: Probe, piece_length: int, chance: random.Random) -> None:
     """SHA-512 of messages of every length around its blocks, given in pieces of any length."""
     for length in [*range(260), 383, 384, 385, 1000, 4096]:
-        message = CHANCE.randbytes(length)
+        message = chance.randbytes(length)
         state = (ctypes.c_uint64 * 8)()
         probe.library.probe_sha512(state, message, ctypes.c_size_t(length), ctypes.c_size_t(piece_length))
 

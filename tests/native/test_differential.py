@@ -250,6 +250,16 @@ def test_keys_of_another_spelling_get_no_table(public_key: bytes) -> None:
     assert table(public_key) is None
 
 
+@pytest.mark.parametrize("public_key", SMALL_ORDER + NOT_CANONICAL, ids=bytes.hex)
+def test_refused_keys_verify_nothing_without_a_table(public_key: bytes) -> None:
+    """Nor does such a key verify without a table what would fit if it were the neutral element."""
+    nonce, commitments = SIGNERS[0].nonces[0]
+    case = Case("", public_key, b"message", commitments[0] + nonce.to_bytes(32, "little"))
+
+    assert not by_once(case)
+    assert not by_pynacl(case)
+
+
 def test_keys_that_decode_get_a_table() -> None:
     """Whether 32 bytes are a key is what the curve says, for encodings near its edges and for any."""
     chance = random.Random(32)  # noqa: S311 - the same cases each time

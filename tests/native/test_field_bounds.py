@@ -53,6 +53,16 @@ def addend() -> Object:
     )
 
 
+def any_entry() -> Object:
+    """Make an entry of any words."""
+    return MACHINE.new("table_entry", lambda _: Value.within(UINT64, 2**64 - 1))
+
+
+def read_entry() -> Object:
+    """Make an entry as entry_read leaves it."""
+    return MACHINE.new("point_addend", lambda _: Value.within(UINT64, CANONICAL_MAX))
+
+
 def unset(struct: str = "field") -> Object:
     """Make room for a result."""
     return MACHINE.new(struct)
@@ -202,6 +212,21 @@ def test_points_stay_carried(name: str, make_arguments: Callable[[], list[Object
     points = [one for one in arguments if isinstance(one, dict) and "T" in one]
 
     assert all(high(one) <= CARRIED_MAX for one in points)
+
+
+@pytest.mark.parametrize(
+    ("name", "make_rest"),
+    [
+        ("entry_is_sum", lambda: [read_entry(), read_entry(), element(CARRIED_MAX)]),
+        ("entry_is_point", lambda: [point()]),
+    ],
+)
+def test_checks_of_entries_stay_in_bounds(name: str, make_rest: Callable[[], list[Object]]) -> None:
+    """Whatever 96 bytes stand in a table, nothing overflows while they are checked, and what is read is canonical."""
+    ways = results(name, lambda: [unset("point_addend"), any_entry(), *make_rest()])
+
+    assert ways
+    assert all(high(read) <= CANONICAL_MAX for _, (read, *_) in ways)
 
 
 def test_sum_over_one_of_its_terms() -> None:

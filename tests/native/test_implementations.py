@@ -23,18 +23,12 @@ PUBLIC_KEY = bytes(KEY.verify_key)
 PUBLISHED = published()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make room for what is compiled."""
-    return tmp_path_factory.mktemp("implementations")
-
-
 @pytest.fixture(params=CHOICES, ids=str)
-def implementation(request: pytest.FixtureRequest, folder: Path) -> Iterator[Implementation]:
+def implementation(request: pytest.FixtureRequest, libraries: Path) -> Iterator[Implementation]:
     """Choose each implementation that runs here in turn."""
     choice: Choice = request.param
     try:
-        chosen = Implementation(compiled(folder, emulated=choice.emulated), choice)
+        chosen = Implementation(compiled(libraries, emulated=choice.emulated), choice)
     except ValueError as error:
         pytest.skip(str(error))
     yield chosen
@@ -128,15 +122,23 @@ def test_messages_of_every_length(implementation: Implementation) -> None:
         assert [expected] * len(lengths) == [implementation.one(case) for case in asked]
 
 
-def test_tables_of_different_sizes_stand_in_one_batch(implementation: Implementation) -> None:
-    """Keys whose tables have different sizes, and different keys, may be mixed in the lanes of a group."""
+@pytest.mark.parametrize("of_base", [SMALL, WIDE, WIDEST])
+def test_tables_of_different_sizes(implementation: Implementation, of_base: int) -> None:
+    """Tables of different sizes, and different keys, may be mixed in the lanes of a group, and beside one of B."""
     chance = random.Random(4)  # noqa: S311 - the same cases each time
-    asked = [chance.choice(SIGNERS).sign(chance, bytes([place])) for place in range(70)]
-    asked[13::17] = [case._replace(message=b"another") for case in asked[13::17]]
+    # One or two items are left over by the groups.
+    asked = [chance.choice(SIGNERS).sign(chance, bytes([place])) for place in range(74)]
+    asked[5::17] = [case._replace(message=b"another") for case in asked[5::17]]
     expected = [case.message != b"another" for case in asked]
+    assert not expected[-1]
 
-    for sizes in ((SMALL, WIDE), (WIDE, SMALL, 25), (WIDEST, SMALL)):
-        assert expected == implementation.batch(asked, sizes[: 2 if implementation.choice.emulated else None])
+    implementation.start(of_base)
+    for sizes in ((SMALL, WIDE), (WIDE, SMALL, 25)):
+        in_turn = [sizes[place % len(sizes)] for place in range(len(asked))]
+
+        assert expected == implementation.batch(asked, sizes)
+        assert expected[:-1] == implementation.batch(asked[:-1], sizes)
+        assert expected == [implementation.one(*one) for one in zip(asked, in_turn, strict=True)]
 
 
 @functools.cache

@@ -7,13 +7,15 @@ passes the 52 bits that the processor reads, and the field operations compute wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.native import c_value
-from tests.native.c_machine import Machine, Object
+from tests.native.c_machine import Machine, Object, Unset
+from tests.native.c_source import NATIVE
 from tests.native.c_value import UINT64, Polynomial, Type, Value
 from tests.native.curve import P
 from tests.native.lane_model import FACTOR_MAX, INSTRUCTIONS
@@ -30,13 +32,18 @@ def leave_carried(arguments: list[Object]) -> None:
     arguments[0]["limb"][:] = [Value.within(UINT64, SCALAR_CARRIED_MAX)] * 5
 
 
-MACHINE = Machine(
-    "group_avx512ifma.h",
-    "signature.h",
-    macros=["SESSIOND_EMULATED_AVX512=<stdint.h>", "__m512i=uint64_t", "__mmask8=uint8_t"],
-    more="".join(f"static const uint64_t OF_{name} = {name};" for name in BOUNDS),
-    trusted=INSTRUCTIONS | {"field_invert": leave_carried},
-)
+def machine(**trusted: Callable[[list[Object]], None]) -> Machine:
+    """Read the headers; the functions that are *trusted* are not run."""
+    return Machine(
+        "group_avx512ifma.h",
+        "signature.h",
+        macros=["SESSIOND_EMULATED_AVX512=<stdint.h>", "__m512i=uint64_t", "__mmask8=uint8_t"],
+        more="".join(f"static const uint64_t OF_{name} = {name};" for name in BOUNDS),
+        trusted={**INSTRUCTIONS, "field_invert": leave_carried, **trusted},
+    )
+
+
+MACHINE = machine()
 PRODUCT_MAX, CARRIED_MAX, BIAS, SUBTRAHEND_MAX = (MACHINE.constant(f"OF_{name}") for name in BOUNDS[1:])
 
 LARGEST = 2**64 - 1
@@ -226,23 +233,44 @@ def bounds_of(made: Object) -> tuple[int, int]:
     return max(high(made[name]) for name in "XYZ"), high(made["T"])
 
 
+def entries() -> list[Object]:
+    """Make eight pointers to table entries."""
+    entry = {name: [Value.exactly(UINT64, 0)] * 4 for name in ("y_plus_x", "y_minus_x", "xy2d")}
+    return [[entry]] * 8
+
+
+def assert_loaded(loaded: Object, mask: Value) -> None:
+    """Hold that the limbs of an addend are those of canonical words, negated if the mask says so."""
+    assert high(loaded["y_plus_x"]) <= CANONICAL_MAX
+    assert high(loaded["y_minus_x"]) <= CANONICAL_MAX
+    assert high(loaded["xy2d"]) <= (2**52 - 2 if mask.known else CANONICAL_MAX)
+
+
 @pytest.mark.parametrize("mask", [IN_NO_LANE, IN_THE_LANE], ids=["kept", "negated"])
 def test_entries_become_factors(mask: Value) -> None:
     """addend8_load: whatever the memory holds, the limbs are fit to be factors."""
     loaded = unset("addend8")
-    entry = {name: [Value.exactly(UINT64, 0)] * 4 for name in ("y_plus_x", "y_minus_x", "xy2d")}
-    run("addend8_load", loaded, [[entry]] * 8, mask)
+    run("addend8_load", loaded, entries(), mask)
 
-    assert high(loaded["y_plus_x"]) <= CANONICAL_MAX
-    assert high(loaded["y_minus_x"]) <= CANONICAL_MAX
-    assert high(loaded["xy2d"]) <= (2**52 - 2 if mask.known else CANONICAL_MAX)
+    assert_loaded(loaded, mask)
+
+
+@pytest.mark.parametrize("mask", [IN_NO_LANE, IN_THE_LANE], ids=["kept", "negated"])
+def test_additions_keep_their_bounds(mask: Value) -> None:
+    """point8_add_addend: from a point and an addend within bounds it leaves both within bounds."""
+    p, q = point(), addend()
+    run("point8_add_addend", p, q, entries(), mask)
+    largest, largest_of_t = bounds_of(p)
+
+    assert largest <= PRODUCT_MAX
+    assert largest_of_t <= CARRIED_MAX
+    assert_loaded(q, mask)
 
 
 @pytest.mark.parametrize(
     ("name", "make_arguments"),
     [
         ("point8_from_addend", lambda: [unset("point8"), addend()]),
-        ("point8_add_addend", lambda: [point(), addend()]),
         ("point8_add_exchanged", lambda: [point(), Value.exactly(Type(32, signed=True), 4)]),
         (
             "point8_finish_addition",
@@ -260,13 +288,67 @@ def test_points_keep_their_bounds(name: str, make_arguments: Callable[[], list[O
     assert largest_of_t <= CARRIED_MAX
 
 
+def named_point() -> Object:
+    """Make a point as ``point()`` does, its limbs named after their places."""
+    return MACHINE.new(
+        "point8", lambda path: Value.within(UINT64, CARRIED_MAX if path.startswith("T") else PRODUCT_MAX, path)
+    )
+
+
 def test_comparison_of_a_point_out_of_the_lanes() -> None:
-    """signature_matches takes a point whose limbs are those that the lanes leave, larger than those of group.h."""
-    p = MACHINE.new("point", lambda _: Value.within(UINT64, CARRIED_MAX))
-    z_inverse = MACHINE.new("field", lambda _: Value.within(UINT64, SCALAR_CARRIED_MAX))
+    """From any point of the lanes point8_first leaves the same one, fit for an inversion and for signature_matches."""
+    p, first, z_inverse = named_point(), unset("point"), unset("field")
+    run("point8_first", first, p)
+    run("field_invert", z_inverse, first["Z"])
     signature = [Value.within(Type(8, signed=False), 255) for _ in range(64)]
 
-    assert list(MACHINE.run("signature_matches", lambda: [signature, p, z_inverse]))
+    assert all(high(first[name]) <= CARRIED_MAX for name in "XYZT")
+    assert all(is_congruent(first[name], total(p[name])) for name in "XYZT")
+    assert list(MACHINE.run("signature_matches", lambda: [signature, first, z_inverse]))
+
+
+def test_points_share_an_inversion() -> None:
+    """point8_share: it keeps any point of the lanes and the product before it, and multiplies that by its Z."""
+    p, product, shared = named_point(), element(CARRIED_MAX, "product"), unset("point8_shared")
+    before, z = total(product), total(p["Z"])
+    run("point8_share", shared, p, product)
+
+    assert all(high(shared[name]) <= CARRIED_MAX for name in shared)
+    assert all(is_congruent(shared[name], total(p[name])) for name in "XYZ")
+    assert before == total(shared["before"])
+    assert high(product) <= CARRIED_MAX
+    # What multiplies is the carried Z, which is no polynomial of the limbs of P.
+    assert is_congruent(product, c_value.poly_multiply(before, total(shared["Z"])))
+    assert is_congruent(shared["Z"], z)
+
+
+def leave_words(arguments: list[Object]) -> None:
+    """Do what field8_to_words does; one subtraction of p is enough for what it takes, see above."""
+    assert high(arguments[1]) <= FACTOR_MAX
+    arguments[0][:] = [Value(UINT64, *UINT64.range)] * 4
+
+
+def test_points_leave_an_inversion() -> None:
+    """point8_unshare: what point8_share and field8_invert leave is fit for it, and it leaves such an inverse."""
+    shared = MACHINE.new("point8_shared", lambda path: Value.within(UINT64, CARRIED_MAX, path))
+    (x, y), inverse = ([Unset(UINT64)] * 4 for _ in range(2)), element(CARRIED_MAX, "inverse")
+    expected = c_value.poly_multiply(total(inverse), total(shared["Z"]))
+    list(machine(field8_to_words=leave_words).run("point8_unshare", lambda: [x, y, shared, inverse]))
+
+    assert high(inverse) <= CARRIED_MAX
+    assert is_congruent(inverse, expected)
+    assert high(x) == high(y) == LARGEST  # both are set
+
+
+def test_a_pass_calls_only_what_is_proven_here() -> None:
+    """ed25519_avx512ifma.c has no arithmetic of its own: what it does to elements and points is run in this file."""
+    proven = {"addend8_load", "field8_all", "field8_invert", "field_invert", "signature_matches"}
+    proven |= {"point8_add_addend", "point8_add_exchanged", "point8_from_addend"}
+    proven |= {"point8_first", "point8_share", "point8_unshare"}
+    text = (NATIVE / "ed25519_avx512ifma.c").read_text()
+    called = re.findall(r"\b((?:field8?|point8?|addend8|signature)_(?!tables)\w+)\(", text)
+
+    assert proven == set(called)
 
 
 def test_a_point_beyond_its_bounds_is_refused() -> None:
@@ -274,4 +356,4 @@ def test_a_point_beyond_its_bounds_is_refused() -> None:
     large = point()
     large["X"] = element(2 * PRODUCT_MAX)
     with pytest.raises(OverflowError, match="sub gives -"):
-        run("point8_add_addend", large, addend())
+        run("point8_add_addend", large, addend(), entries(), IN_NO_LANE)

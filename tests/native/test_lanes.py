@@ -14,10 +14,11 @@ from typing import TypeVar
 import pytest
 
 from tests.native import curve
-from tests.native.curve import D, L, P
+from tests.native.curve import D, P
 from tests.native.lane_probe import N_LANES, LaneProbe, across, aligned, along
-from tests.native.probe import N_LIMBS, Probe, element, extended, joined, split, value
-from tests.native.test_table import ENTRY_WORDS, SMALLEST, WIDE, WIDEST, Table, as_entry, built, scalars_at_edges
+from tests.native.probe import N_LIMBS, Probe, affine, element, extended, joined, split, value
+from tests.native.test_arithmetic import POINTS, edge_elements
+from tests.native.test_table import ENTRY_WORDS, SIZES, SMALLEST, Table, as_entry, built, scalars_at_edges
 
 # The bounds that test_lane_bounds.py proves.
 FACTOR_MAX = 2**52 - 1
@@ -38,19 +39,6 @@ TURNS = [
 ]
 
 T = TypeVar("T")
-
-CHANCE = random.Random(8)  # noqa: S311 - the same cases each time
-
-
-def edge_elements(edges: list[int], n_mixed: int) -> list[list[int]]:
-    """Make elements with every limb at one edge, with one limb at an edge and the rest at another, and mixed ones."""
-    rows = [[edge] * N_LIMBS for edge in edges]
-    rows += [
-        [one if place == at else rest for place in range(N_LIMBS)]
-        for at in range(N_LIMBS)
-        for one, rest in itertools.permutations([edges[0], edges[1], edges[-2], edges[-1]], 2)
-    ]
-    return rows + [[CHANCE.choice(edges) for _ in range(N_LIMBS)] for _ in range(n_mixed)]
 
 
 FACTORS = edge_elements(FACTOR_EDGES, 60) + TURNS
@@ -105,11 +93,11 @@ def test_carries_of_edges(lane_probe: LaneProbe) -> None:
         assert max(map(max, carried)) <= CARRIED_MAX
 
 
-def test_negations_of_edges(lane_probe: LaneProbe) -> None:
+def test_negations_of_edges(lane_probe: LaneProbe, chance: random.Random) -> None:
     """The lanes of the mask are negated modulo p, fit to be factors; the others stay as they are."""
     edges = [edge for edge in FACTOR_EDGES if edge <= SUBTRAHEND_MAX] + [SUBTRAHEND_MAX]
     for (a,) in eights([(one,) for one in edge_elements(edges, 800)]):
-        for mask in (0, 255, CHANCE.randrange(256)):
+        for mask in (0, 255, chance.randrange(256)):
             out = across(a)
             lane_probe.library.probe_field8_negate_if(out, mask)
             for lane, (before, after) in enumerate(zip(a, along(out), strict=True)):
@@ -129,9 +117,9 @@ def test_words_of_edges(lane_probe: LaneProbe) -> None:
         assert [value(x) for x in a] == [joined(words) for words in along(out)]
 
 
-def test_limbs_of_words(lane_probe: LaneProbe) -> None:
+def test_limbs_of_words(lane_probe: LaneProbe, chance: random.Random) -> None:
     """Limbs are cut from the low 255 bits of words."""
-    numbers = [0, 1, P - 1, P, 2**255 - 1, 2**255, 2**256 - 1, *(CHANCE.getrandbits(256) for _ in range(505))]
+    numbers = [0, 1, P - 1, P, 2**255 - 1, 2**255, 2**256 - 1, *(chance.getrandbits(256) for _ in range(505))]
     for at in range(0, len(numbers), N_LANES):
         eight = numbers[at : at + N_LANES]
         made = lane_probe.field("from_words", [list(split(number, 4)) for number in eight])
@@ -159,11 +147,11 @@ def test_lanes_are_exchanged(lane_probe: LaneProbe) -> None:
         assert expected == lane_probe.lanes("_exchange", list(range(N_LANES)), distance)
 
 
-def test_rows_are_turned_around(lane_probe: LaneProbe) -> None:
+def test_rows_are_turned_around(lane_probe: LaneProbe, chance: random.Random) -> None:
     """Word i of row l comes to lane l of the i-th lanes, from rows that lie anywhere."""
-    memory = bytearray(CHANCE.randbytes(500))
+    memory = bytearray(chance.randbytes(500))
     room = (ctypes.c_char * len(memory)).from_buffer(memory)
-    starts = [CHANCE.randrange(len(memory) - 32) for _ in range(N_LANES)]
+    starts = [chance.randrange(len(memory) - 32) for _ in range(N_LANES)]
     rows = (ctypes.c_void_p * N_LANES)(*(ctypes.addressof(room) + start for start in starts))
     out = aligned([0] * 4 * N_LANES)
     lane_probe.library.probe_from_rows_4(out, rows)
@@ -174,14 +162,6 @@ def test_rows_are_turned_around(lane_probe: LaneProbe) -> None:
 
 # --- Points ---
 
-POINTS = [
-    curve.NEUTRAL,
-    curve.B,
-    curve.negate(curve.B),
-    *curve.TORSION[1:],
-    *(curve.multiply(CHANCE.randrange(L), curve.B) for _ in range(3)),
-    *(curve.add(curve.multiply(CHANCE.randrange(L), curve.B), torsion) for torsion in curve.TORSION[1:4]),
-]
 N_COORDINATES = 4 * N_LIMBS
 
 
@@ -191,11 +171,11 @@ def spelled(number: int) -> list[int]:
     return [limb + extra for limb, extra in zip(limbs, [2**51 - 19, *[2**51 - 1] * 4], strict=True)]
 
 
-def point_row(p: curve.Point) -> list[int]:
+def point_row(p: curve.Point, chance: random.Random) -> list[int]:
     """Write a point with any Z, X and Y and Z spelled with larger limbs at times."""
     x, y = p
-    z = CHANCE.randrange(1, P)
-    spell = CHANCE.choice([element, spelled])
+    z = chance.randrange(1, P)
+    spell = chance.choice([element, spelled])
     return [*spell(x * z), *spell(y * z), *spell(z), *element(x * y * z)]
 
 
@@ -214,13 +194,33 @@ def addend_row(p: curve.Point) -> list[int]:
     return [limb for part in as_entry(p) for limb in element(part)]
 
 
-def test_sums_of_points(lane_probe: LaneProbe) -> None:
+ENTRIES = [aligned([word for part in as_entry(p) for word in split(part, 4)]) for p in POINTS]
+
+
+def entry_pointers(chosen: list[int]) -> ctypes.Array[ctypes.c_void_p]:
+    """Point to the table entries of eight of POINTS."""
+    return (ctypes.c_void_p * N_LANES)(*(ctypes.addressof(ENTRIES[one]) for one in chosen))
+
+
+def assert_loaded(chosen: list[int], mask: int, rows: list[list[int]]) -> None:
+    """Hold that each lane has the entry of its point, with the sign turned where the mask says, fit to be factors."""
+    for lane, row in enumerate(rows):
+        p = POINTS[chosen[lane]]
+        expected = as_entry(curve.negate(p) if mask >> lane & 1 else p)
+
+        assert expected == [value(row[at : at + N_LIMBS]) for at in range(0, 3 * N_LIMBS, N_LIMBS)]
+        assert max(row) <= FACTOR_MAX
+
+
+def test_sums_of_points(lane_probe: LaneProbe, chance: random.Random) -> None:
     """The formula has no exception: any pair, the same point twice, opposites, points of small order, any Z."""
     for p, q in eights(list(itertools.product(POINTS, repeat=2))):
-        out = across([point_row(one) for one in p])
-        lane_probe.library.probe_point8_add_addend(out, across([addend_row(one) for one in q]))
+        out, addends = across([point_row(one, chance) for one in p]), across([addend_row(one) for one in q])
+        next_ones, mask = [chance.randrange(len(POINTS)) for _ in range(N_LANES)], chance.randrange(256)
+        lane_probe.library.probe_point8_add_addend(out, addends, entry_pointers(next_ones), mask)
 
         assert [curve.add(*pair) for pair in zip(p, q, strict=True)] == [affine_row(row) for row in along(out)]
+        assert_loaded(next_ones, mask, along(addends))
 
 
 def test_points_of_addends(lane_probe: LaneProbe) -> None:
@@ -233,39 +233,35 @@ def test_points_of_addends(lane_probe: LaneProbe) -> None:
 
 
 @pytest.mark.parametrize("distance", [1, 2, 4])
-def test_sums_across_lanes(lane_probe: LaneProbe, distance: int) -> None:
+def test_sums_across_lanes(lane_probe: LaneProbe, distance: int, chance: random.Random) -> None:
     """Each lane gets the sum of its point and that of the lane exchanged with it, whatever the two are."""
     for p, q in itertools.product(POINTS, repeat=2):
         eight = [p if lane & distance else q for lane in range(N_LANES)]
-        out = across([point_row(one) for one in eight])
+        out = across([point_row(one, chance) for one in eight])
         lane_probe.library.probe_point8_add_exchanged(out, distance)
 
         assert [curve.add(p, q)] * 8 == [affine_row(row) for row in along(out)]
 
 
-def test_entries_are_loaded(lane_probe: LaneProbe) -> None:
+def test_entries_are_loaded(lane_probe: LaneProbe, chance: random.Random) -> None:
     """Each lane gets its entry, with the sign turned where the mask says."""
-    entries = [aligned([word for part in as_entry(p) for word in split(part, 4)]) for p in POINTS]
     for mask in (0, 255, 1, 128, 0x5A):
-        chosen = [CHANCE.randrange(len(POINTS)) for _ in range(N_LANES)]
-        rows = (ctypes.c_void_p * N_LANES)(*(ctypes.addressof(entries[one]) for one in chosen))
+        chosen = [chance.randrange(len(POINTS)) for _ in range(N_LANES)]
         out = aligned([0] * 3 * N_LIMBS * N_LANES)
-        lane_probe.library.probe_addend8_load(out, rows, mask)
-        for lane, row in enumerate(along(out)):
-            p = POINTS[chosen[lane]]
-            expected = as_entry(curve.negate(p) if mask >> lane & 1 else p)
+        lane_probe.library.probe_addend8_load(out, entry_pointers(chosen), mask)
 
-            assert expected == [value(row[at : at + N_LIMBS]) for at in range(0, 3 * N_LIMBS, N_LIMBS)]
-            assert max(row) <= FACTOR_MAX
+        assert_loaded(chosen, mask, along(out))
     assert D == as_entry((1, 1))[2] * pow(2, -1, P) % P
-    assert len(entries[0]) == ENTRY_WORDS
+    assert len(ENTRIES[0]) == ENTRY_WORDS
 
 
 # --- Scalars ---
 
 
-@pytest.mark.parametrize(("first", "second"), [(SMALLEST, SMALLEST), (WIDE, SMALLEST), (SMALLEST, WIDEST), (25, 21)])
-def test_terms_are_those_of_the_digits(lane_probe: LaneProbe, probe: Probe, first: int, second: int) -> None:
+@pytest.mark.parametrize(("first", "second"), [*zip(SIZES, reversed(SIZES), strict=True), (SMALLEST, SMALLEST)])
+def test_terms_are_those_of_the_digits(
+    lane_probe: LaneProbe, probe: Probe, first: int, second: int, chance: random.Random
+) -> None:
     """Two scalars choose the entries that table_recode chooses, in tables of any sizes, and neutral ones after them."""
 
     def digits_of(table: Table, scalar: int) -> list[int]:
@@ -279,7 +275,7 @@ def test_terms_are_those_of_the_digits(lane_probe: LaneProbe, probe: Probe, firs
     lane_probe.library.probe_terms.restype = ctypes.c_size_t
     with built(probe, first, curve.B) as one, built(probe, second, curve.B) as other:
         scalars = scalars_at_edges(first) + scalars_at_edges(second)
-        for s, t in zip(scalars, CHANCE.sample(scalars, len(scalars)), strict=True):
+        for s, t in zip(scalars, chance.sample(scalars, len(scalars)), strict=True):
             places, negative = (ctypes.c_uint64 * (2 * SMALLEST + N_LANES))(), ctypes.c_uint64()
             n_entries = lane_probe.library.probe_terms(
                 places,
@@ -307,22 +303,22 @@ def hashed(state: list[int]) -> bytes:
     return b"".join(word.to_bytes(8, "big") for word in state)
 
 
-def test_digests_of_one_message(lane_probe: LaneProbe) -> None:
+def test_digests_of_one_message(lane_probe: LaneProbe, chance: random.Random) -> None:
     """The digest of R, A and a message of any length around the blocks, and around eight of them."""
     for length in [*LENGTHS, 100_003]:
-        R, A, message = CHANCE.randbytes(32), CHANCE.randbytes(32), CHANCE.randbytes(length)  # noqa: N806
+        R, A, message = chance.randbytes(32), chance.randbytes(32), chance.randbytes(length)  # noqa: N806
         state = (ctypes.c_uint64 * 8)()
         lane_probe.library.probe_sha512_of_text(state, R, A, message, ctypes.c_size_t(length))
 
         assert hashlib.sha512(R + A + message).digest() == hashed(list(state))
 
 
-def test_digests_of_eight_messages(lane_probe: LaneProbe) -> None:
+def test_digests_of_eight_messages(lane_probe: LaneProbe, chance: random.Random) -> None:
     """Eight messages of any lengths side by side have the digests that each has alone."""
-    lengths = LENGTHS + CHANCE.sample(LENGTHS, len(LENGTHS)) + [0] * 7 + [5000]
+    lengths = LENGTHS + chance.sample(LENGTHS, len(LENGTHS)) + [0] * 7 + [5000]
     for at in range(0, len(lengths) - 7, N_LANES):
         parts = [
-            [CHANCE.randbytes(32), CHANCE.randbytes(32), CHANCE.randbytes(length)] for length in lengths[at : at + 8]
+            [chance.randbytes(32), chance.randbytes(32), chance.randbytes(length)] for length in lengths[at : at + 8]
         ]
         rows = [(ctypes.c_char_p * N_LANES)(*(part[place] for part in parts)) for place in range(3)]
         sizes = (ctypes.c_size_t * N_LANES)(*(len(part[2]) for part in parts))
@@ -340,11 +336,12 @@ def test_an_empty_message_may_be_nowhere(lane_probe: LaneProbe) -> None:
     assert hashlib.sha512(bytes(64)).digest() == hashed(list(state))
 
 
-def test_points_of_probes_are_those_of_the_scalar_code() -> None:
+def test_points_of_probes_are_those_of_the_scalar_code(chance: random.Random) -> None:
     """The rows that are written here are the points that probe.py writes."""
-    row = point_row(curve.B)
-    assert affine_row(row) == curve.B
-    assert len(row) == len(extended(curve.B)) == N_COORDINATES
+    row, written = point_row(curve.B, chance), list(extended(curve.B, 5))
+
+    assert len(row) == len(written) == N_COORDINATES
+    assert affine_row(row) == affine_row(written) == affine(extended(curve.B, 5)) == curve.B
 
 
 CALL = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sessiond import _fastverify
-from sessiond._fastverify import KeyTable, RefreshVerifier
+from sessiond._fastverify import KeyTable
 from sessiond.errors import Cause
 from sessiond.token.format import refresh_signature_input
 from tests.native.tokens import (
@@ -15,10 +15,12 @@ from tests.native.tokens import (
     REFRESH_KEY,
     REVOKED_REFRESH_KEY,
     SESSION_ID,
+    RefreshVerifier,
     access_token,
     decode,
     encode,
     flipped,
+    judge,
     refresh_token,
 )
 
@@ -36,7 +38,7 @@ FIELDS = (
 
 def verdict(token: str | bytes, now: int = NOW) -> int:
     """Judge a token; what is not well signed has no fields."""
-    found, fields = REFRESH.verify(token, now)
+    found, fields = judge(REFRESH, token, now=now)
     signed = {GOOD, Cause.EXPIRED}
     assert (found in signed) is (fields != b"")
     return found
@@ -56,10 +58,10 @@ PROTECTED = b"\xa2\x01\x27\x04\x48" + REFRESH_KEY.key_id
 PAYLOAD = BYTES[19:54]
 
 
-def test_a_good_token_gives_its_fields() -> None:
+def test_a_good_refresh_token_gives_its_fields() -> None:
     """The fields are key id, exp, iat, session id and generation."""
-    assert (GOOD, FIELDS) == REFRESH.verify(TOKEN, NOW)
-    assert (GOOD, FIELDS) == REFRESH.verify(TOKEN.encode(), NOW)
+    assert (GOOD, FIELDS) == judge(REFRESH, TOKEN, now=NOW)
+    assert (GOOD, FIELDS) == judge(REFRESH, TOKEN.encode(), now=NOW)
     assert _fastverify.REFRESH_FIELDS_SIZE == len(FIELDS)
 
 
@@ -152,8 +154,8 @@ def test_instants_that_cbor_writes_with_four_bytes_are_read() -> None:
 def test_a_token_is_dead_in_the_second_of_its_expiry() -> None:
     """The window ends before exp, an expired token still gives its fields, and iat is not judged."""
     assert GOOD == verdict(TOKEN, NOW + 599)
-    assert (Cause.EXPIRED, FIELDS) == REFRESH.verify(TOKEN, NOW + 600)
-    assert (Cause.EXPIRED, FIELDS) == REFRESH.verify(TOKEN, 2**53 - 1)
+    assert (Cause.EXPIRED, FIELDS) == judge(REFRESH, TOKEN, now=NOW + 600)
+    assert (Cause.EXPIRED, FIELDS) == judge(REFRESH, TOKEN, now=2**53 - 1)
     assert GOOD == verdict(TOKEN, 0)
 
 
@@ -193,20 +195,57 @@ def test_each_key_verifies_its_own_tokens() -> None:
         [(REFRESH_KEY.key_id, tables[OTHER_KEY.key_id], False), (OTHER_KEY.key_id, tables[REFRESH_KEY.key_id], False)]
     )
 
-    assert [GOOD, GOOD] == [verifier.verify(refresh_token(key), NOW)[0] for key in keys]
-    assert [Cause.TAMPERED] * 2 == [crossed.verify(refresh_token(key), NOW)[0] for key in keys]
+    assert [GOOD, GOOD] == [judge(verifier, refresh_token(key), now=NOW)[0] for key in keys]
+    assert [Cause.TAMPERED] * 2 == [judge(crossed, refresh_token(key), now=NOW)[0] for key in keys]
 
 
 def test_no_keys_know_no_token() -> None:
     """A verifier without keys calls a well-formed token's key unknown, and reads the form all the same."""
     verifier = RefreshVerifier([])
 
-    assert (Cause.UNKNOWN_KEY, b"") == verifier.verify(TOKEN, NOW)
-    assert (Cause.MALFORMED, b"") == verifier.verify(TOKEN[:-1], NOW)
+    assert (Cause.UNKNOWN_KEY, b"") == judge(verifier, TOKEN, now=NOW)
+    assert (Cause.MALFORMED, b"") == judge(verifier, TOKEN[:-1], now=NOW)
 
 
 def test_tables_live_as_long_as_their_verifier() -> None:
     """A verifier keeps its tables: nobody else has to."""
     verifier = RefreshVerifier((REFRESH_KEY.key_id, KeyTable(REFRESH_KEY.public_key), False) for _ in range(1))
 
-    assert GOOD == verifier.verify(TOKEN, NOW)[0]
+    assert GOOD == judge(verifier, TOKEN, now=NOW)[0]
+
+
+def mixed(n_tokens: int) -> list[str | bytes]:
+    """Mix good tokens with ones that have every verdict."""
+    kinds: list[str | bytes] = [
+        TOKEN,
+        "",
+        refresh_token(generation=8).encode(),
+        access_token(),
+        refresh_token(OTHER_KEY),
+        refresh_token(REVOKED_REFRESH_KEY),
+        "sdr_" + encode(flipped(BYTES, 8 * 60)),
+        refresh_token(expires_at=NOW),
+        "sdr_" + "A" * 160,
+    ]
+    return [kinds[place % len(kinds)] for place in range(n_tokens)]
+
+
+@pytest.mark.parametrize("n_tokens", [0, 1, 2, 7, 8, 9, 63, 64, 65, 255, 256, 257, 1000])
+def test_a_batch_of_refresh_tokens_says_what_each_gets_alone(n_tokens: int) -> None:
+    """In a batch of any size each token has its own verdict, and its fields where that is GOOD, at its place."""
+    tokens = mixed(n_tokens)
+    alone = [judge(REFRESH, token, now=NOW) for token in tokens]
+    batch = REFRESH.verify_batch(tokens, now=NOW)
+
+    assert bytes(found for found, _ in alone) == batch.verdicts
+    assert b"".join(fields if found == GOOD else bytes(36) for found, fields in alone) == batch.fields
+
+
+def test_a_batch_mixes_refresh_keys() -> None:
+    """Refresh tokens under different keys are verified in one batch, each under its own."""
+    keys = [REFRESH_KEY, OTHER_KEY, REVOKED_REFRESH_KEY]
+    verifier = RefreshVerifier([(key.key_id, KeyTable(key.public_key), False) for key in keys])
+    batch = verifier.verify_batch([refresh_token(keys[place % 3]) for place in range(200)], now=NOW)
+
+    assert bytes(200) == batch.verdicts
+    assert [keys[place % 3].key_id for place in range(200)] == [batch[place].key_id for place in range(200)]

@@ -17,7 +17,7 @@ import nacl.exceptions
 import nacl.signing
 
 BASE64URL = re.compile(r"[A-Za-z0-9_-]*")
-STRING = rb'"((?:[^"\\\x00-\x1f]|\\[\x00-\xff])*)"'
+STRING = rb'"((?:[^"\\\x00-\x1f]|\\["\\bfnrt]|\\u000[0-7bef]|\\u001[0-9a-f])*)"'
 PAYLOAD = re.compile(
     rb'\{"exp":([1-9][0-9]{9}),"iat":([1-9][0-9]{9}),"jti":"(.{32})","rev":"(.{32})","iss":%s,"aud":%s,"sub":%s,'
     rb'"client_id":%s,"sid":"(.{36})","tenant":%s(,.+)?\}' % ((STRING,) * 5),
@@ -106,6 +106,15 @@ def is_laid_out(data: bytes) -> bool:
     return same and min(data[22:26], data[28:32]) >= b"\0\1\0\0"
 
 
+def is_utf8(data: bytes) -> bool:
+    """Say whether bytes are UTF-8 (RFC 3629)."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def read_access(token: str) -> tuple[bytes, tuple[bytes, ...], bytes] | None:
     """Give key id, members and signature of an access token; None when it is MALFORMED."""
     parts = token.split(".")
@@ -116,7 +125,7 @@ def read_access(token: str) -> tuple[bytes, tuple[bytes, ...], bytes] | None:
         return None
     named = re.fullmatch(rb'\{"alg":"EdDSA","kid":"([0-9a-f]{16})","typ":"at\+jwt"\}', header)
     members = PAYLOAD.fullmatch(payload)
-    if named is None or members is None:
+    if named is None or members is None or not is_utf8(payload):
         return None
     expires_at, issued_at, jti_text, rev_text, *_ = members.groups()
     jti, rev = decode(jti_text.decode("latin-1")), decode(rev_text.decode("latin-1"))

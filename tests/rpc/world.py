@@ -112,7 +112,8 @@ def world(*, store: Store | None = None, clock: ManualClock | None = None, **set
     """Serve on free ports over *store*, else a memory store of its own."""
     time = ManualClock() if clock is None else clock
     kept = MemoryStore(monotonic_ms=time.monotonic_ms, session_grace_seconds=30) if store is None else store
-    told = {"listen": "127.0.0.1:0", "http": "127.0.0.1:0", "master_key": TEST_MASTER_KEY, "drain_seconds": 1}
+    places = {"listen": "127.0.0.1:0", "http": "127.0.0.1:0"}
+    told = {**places, "master_key": TEST_MASTER_KEY, "drain_seconds": 1, "key_table_bytes": 0}
     config = load({**told, **settings}, defaults=DEV_DEFAULTS)
     with running(config, clock=time, store=kept) as app, grpc.insecure_channel(app.address) as channel:
         yield World(app, time, kept, channel)

@@ -200,7 +200,7 @@ def _refused_access() -> Iterator[Json]:
         ("of a key of format 2", Cause.UNKNOWN_KEY, sign_access_token(ring["of format 2"][0], claims), asked()),
         ("a refresh token", Cause.WRONG_TOKEN_KIND, refresh, asked()),
         ("anything with the shape of a refresh token", Cause.WRONG_TOKEN_KIND, "sdr_" + "A" * 160, asked()),
-        ("of a revoked key whose texts are no JSON: not looked into", Cause.KEY_REVOKED, _no_json(), asked()),
+        ("of a revoked key whose texts are no JSON: the layout comes first", Cause.MALFORMED, _no_json(), asked()),
     ):
         yield bad(name, cause, text, **ask)
 
@@ -268,6 +268,19 @@ def _wrong_payloads() -> dict[str, bytes]:
         "aud as an array": changed(payload, b'"%s"' % AUDIENCE.encode(), b'["%s"]' % AUDIENCE.encode()),
         "a raw line break in sub": changed(payload, b'"sub":"', b'"sub":"\n'),
         "a raw NUL in client_id": changed(payload, b'"client_id":"', b'"client_id":"\0'),
+        "an escape in sub that JSON does not have": changed(payload, b'"sub":"', b'"sub":"\\x'),
+        "an escaped slash in iss": changed(payload, b"https://login", b"https:\\/\\/login"),
+        "a letter escaped in sub": changed(payload, b'"sub":"', b'"sub":"\\u0061'),
+        "a line break in sub escaped by its number": changed(payload, b'"sub":"', b'"sub":"\\u000a'),
+        "an escape of sub in capitals": changed(payload, b'"sub":"', b'"sub":"\\u001F'),
+        "an escape of sub cut off": changed(payload, b'"sub":"', b'"sub":"\\u00'),
+        "half an escaped surrogate pair in sub": changed(payload, b'"sub":"', b'"sub":"\\ud83d'),
+        "a byte in tenant that no UTF-8 has": changed(payload, b'"acme"', b'"acm\xff"'),
+        "a character of tenant cut off": changed(payload, b'"acme"', b'"acm\xc3"'),
+        "an overlong form in tenant": changed(payload, b'"acme"', b'"acm\xc1\xa5"'),
+        "a surrogate in tenant": changed(payload, b'"acme"', b'"acm\xed\xa0\x80"'),
+        "a character beyond U+10FFFF in tenant": changed(payload, b'"acme"', b'"acm\xf4\x90\x80\x80"'),
+        "claims that are not UTF-8": changed(payload, b'"team"', b'"\xff"'),
         "sub that is never closed": payload[: payload.index(b'"client_id"') - 2] + b"\\",
         "sub null": changed(payload, b'"sub":"%s"' % ACCESS_CLAIMS.subject.encode(), b'"sub":null'),
         "sid of another session": changed(payload, sid, session_id_text(bytes(16)).encode()),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import string
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from typing import Any
 
 from sessiond.ids import new_session_id
 from sessiond.token.claims import access_expires_at
 from sessiond.token.format import AccessContent, encode_base64url, write_access_payload, write_refresh_claims
 from sessiond.token.sign import AccessClaims, RefreshClaims, SigningKey
+from sessiond.token.verify import VerifiedAccessToken, VerifiedRefreshToken
 
 ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 
@@ -57,6 +59,12 @@ ACCESS_KEY = key_of("access")
 def refresh_claims_of(claims: RefreshClaims) -> bytes:
     """Write the CWT claims of a refresh token."""
     return write_refresh_claims(claims.expires_at, claims.issued_at, claims.session_id, claims.generation)
+
+
+def said(token: VerifiedRefreshToken | VerifiedAccessToken) -> dict[str, Any]:
+    """Read every attribute of a verified token: the key id, then its claims."""
+    claims = AccessClaims if isinstance(token, VerifiedAccessToken) else RefreshClaims
+    return {name: getattr(token, name) for name in ("key_id", *(field.name for field in fields(claims)))}
 
 
 def payload_of(claims: AccessClaims) -> bytes:

@@ -15,6 +15,7 @@ from sessiond.store.records import Purpose, Revocation, RevocationKind, ScopeKin
 from tests.unit.authority.installation import Installation, Process
 
 NEVER_BORN = 0
+NOBODY = bytes(8)
 
 
 def end(installation: Installation, carrier: bytes, session_ids: list[bytes]) -> None:
@@ -37,7 +38,7 @@ def end(installation: Installation, carrier: bytes, session_ids: list[bytes]) ->
 
 def cause_of(process: Process, session_id: bytes) -> Cause | None:
     """Ask the index of a process for one session."""
-    return process.feed.revocations.is_revoked(session_id, b"", b"", NEVER_BORN)
+    return process.feed.revocations.is_revoked(session_id, NOBODY, NOBODY, NEVER_BORN)
 
 
 def test_catching_up_applies_the_log(installation: Installation, here: Process) -> None:
@@ -153,7 +154,7 @@ def test_nobody_overtakes_a_catch_up_that_runs(installation: Installation, here:
         assert [False, False] == [other.done() for other in others]
         index.go.set()
         assert [wanted] * 3 == [future.result(20) for future in (first, *others)]
-    assert Cause.REVOKED is index.is_revoked(session_id, b"", b"", NEVER_BORN)
+    assert Cause.REVOKED is index.is_revoked(session_id, NOBODY, NOBODY, NEVER_BORN)
 
 
 def test_change_during_a_catch_up_is_not_lost(installation: Installation, here: Process) -> None:
@@ -168,7 +169,7 @@ def test_change_during_a_catch_up_is_not_lost(installation: Installation, here: 
         index.go.set()
         running.result(20)
     assert installation.store.revision() == feed.catch_up()
-    assert Cause.REVOKED is index.is_revoked(session_id, b"", b"", NEVER_BORN)
+    assert Cause.REVOKED is index.is_revoked(session_id, NOBODY, NOBODY, NEVER_BORN)
 
 
 def test_acknowledged_revocation_is_never_followed_by_an_accepted_verification(installation: Installation) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sessiond.authority.caller import LOCAL, Caller
 from sessiond.authority.events import Kind
-from sessiond.authority.keyring import KeysetFaultError
+from sessiond.authority.keyring import Keyring, KeysetFaultError
 from sessiond.authority.keys import Keys
 from sessiond.authority.policy import Policy
 from sessiond.authority.sealing import MASTER_KEY_SIZE, Sealer, WrongMasterKeyError
@@ -103,6 +103,19 @@ def test_keys_that_are_not_open(installation: Installation) -> None:
     keys = Keys(installation.store, Sealer(TEST_MASTER_KEY), Policy(), ISSUER, Entropy("there"))
     with pytest.raises(RuntimeError, match="not open"):
         keys.snapshot()
+
+
+def test_every_keyring_is_told_of_once(installation: Installation) -> None:
+    """Whoever asked is told of each keyring that takes its place, and not of one that stays."""
+    told: list[Keyring] = []
+    sealer, entropy = Sealer(TEST_MASTER_KEY), Entropy("there")
+    keys = Keys(installation.store, sealer, installation.policy, ISSUER, entropy, loaded=told.append)
+    keys.open(installation.now)
+    keys.apply()
+    first = keys.snapshot()
+    keys.rotate(LOCAL, Purpose.ACCESS, immediately=True, request_id="", now=installation.now)
+
+    assert [first, keys.snapshot()] == told
 
 
 def test_schedule_is_followed(installation: Installation, here: Process) -> None:

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiond.authority.revocation import RevocationIndex, Revocations
+from sessiond.authority.revocation import Revocations
 from sessiond.errors import Cause
 from sessiond.store.records import Cut, Revocation, RevocationKind, Scope, ScopeKind
+from sessiond.token.endings import ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NOW = 1_800_000_000
-SESSION, OTHER_SESSION = b"0123456789abcdef", b"another session."
+SESSION, OTHER_SESSION, THIRD_SESSION = b"0123456789abcdef", b"another session.", b"one more session"
 TENANT, SUBJECT, OTHER = b"tenant..", b"subject.", b"another."
 SCOPES = {
     ScopeKind.SUBJECT: Scope(ScopeKind.SUBJECT, SUBJECT),
@@ -44,7 +45,7 @@ def cut(kind: ScopeKind, *, revision: int = 5, keep_until: int = NOW + 100) -> R
     return Revocation(revision, RevocationKind.CUT, NOW, keep_until, scope=SCOPES[kind])
 
 
-def index_of(*entries: Revocation) -> RevocationIndex:
+def index_of(*entries: Revocation) -> Revocations:
     """Give an index that knows *entries*."""
     index = Revocations()
     index.apply(entries, max((entry.revision for entry in entries), default=0))
@@ -52,7 +53,7 @@ def index_of(*entries: Revocation) -> RevocationIndex:
 
 
 def judged(
-    index: RevocationIndex,
+    index: Revocations,
     *,
     born: int = 4,
     session_id: bytes = SESSION,
@@ -78,6 +79,14 @@ def test_ended_session(cause: Cause) -> None:
 def test_end_without_a_cause() -> None:
     """An entry of a session that names no cause revokes it all the same."""
     assert Cause.REVOKED is judged(index_of(ended(cause=None)))
+
+
+@pytest.mark.parametrize("cause", sorted(set(Cause) - set(ENDINGS)))
+def test_end_of_a_cause_that_ends_no_session(cause: Cause) -> None:
+    """An entry of a session with any other cause revokes it, and those that follow are applied."""
+    index = index_of(ended(cause=cause), ended(OTHER_SESSION, Cause.REUSED, revision=6))
+    assert (6, Cause.REVOKED) == (index.applied_revision, judged(index))
+    assert Cause.REUSED is judged(index, session_id=OTHER_SESSION)
 
 
 @every_scope
@@ -150,7 +159,11 @@ def test_ended_session_is_forgotten_once_its_tokens_are_dead() -> None:
     for now in (NOW + 99, NOW + 100, NOW + 149, NOW + 150, NOW + 199, NOW + 200):
         index.expire(now)
         seen.append(
-            (judged(index, subject=OTHER), judged(index, session_id=b""), judged(index, session_id=OTHER_SESSION))
+            (
+                judged(index, subject=OTHER),
+                judged(index, session_id=THIRD_SESSION),
+                judged(index, session_id=OTHER_SESSION),
+            )
         )
     revoked, cut_ = Cause.REVOKED, Cause.SUBJECT_REVOKED
     assert [

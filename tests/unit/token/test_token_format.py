@@ -107,5 +107,5 @@ def test_causes_have_the_numbers_of_the_extension() -> None:
     named = {name: getattr(_fastverify, name) for name in Cause.__members__ if hasattr(_fastverify, name)}
 
     assert {name: Cause[name].value for name in named} == named
-    assert 8 == len(named)
+    assert 14 == len(named)
     assert 0 == _fastverify.GOOD

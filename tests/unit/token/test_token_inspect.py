@@ -188,7 +188,7 @@ EXP = b'{"exp":%d' % ACCESS_CLAIMS.expires_at
         ),
         (changed(JSON, b'"sid":"0', b'"sid":"X'), "its member sid is not in its place or not of its form", SID),
         (JSON[:-1], "it does not end as JSON", JSON.index(b',"roles"')),
-        (changed(JSON, b'"acme"', b'"\\x"'), "a text of its payload is no JSON string", TENANT + 11),
+        (changed(JSON, b'"acme"', b'"\\x"'), "its member tenant is not in its place or not of its form", TENANT),
         (changed(JSON, b'"plan"', b'"pl\xff"'), "its payload is not UTF-8", JSON.index(b"plan") + 2),
     ],
 )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import pytest
 
+from sessiond._fastverify import KeyTable
 from sessiond.errors import Advice, Cause, InvalidAccessToken, InvalidRefreshToken, TokenRefusedError
 from sessiond.ids import session_id_text
+from sessiond.token.endings import ENDINGS
 from sessiond.token.keyset import VerificationKey
 from sessiond.token.sign import sign_access_token, sign_refresh_token
-from sessiond.token.verify import AccessVerifier, RefreshVerifier, VerifiedAccessToken, VerifiedRefreshToken
+from sessiond.token.verify import AccessVerifier, RefreshVerifier, RevocationIndex, VerifiedAccessToken
 from tests.vectors.token_samples import (
     ACCESS_CLAIMS,
     ACCESS_KEY,
@@ -29,6 +30,7 @@ from tests.vectors.token_samples import (
     jwt,
     key_of,
     payload_of,
+    said,
 )
 
 REFRESH_TOKEN = sign_refresh_token(REFRESH_KEY, REFRESH_CLAIMS)
@@ -67,31 +69,7 @@ def test_an_access_token_says_what_was_signed() -> None:
     """A verified access token has every claim that was signed, and the key that signed them."""
     token = verify_access(ACCESS_TOKEN)
 
-    assert {"key_id": ACCESS_KEY.key_id, **dataclasses.asdict(ACCESS_CLAIMS)} == dataclasses.asdict(token)
-
-
-@pytest.mark.parametrize("kind", [VerifiedRefreshToken, VerifiedAccessToken])
-def test_nobody_else_makes_a_verified_token(kind: type[Any]) -> None:
-    """A verified token cannot be made by hand, whatever stands for the proof."""
-    names = [field.name for field in dataclasses.fields(kind)]
-
-    with pytest.raises(TypeError, match="comes from a verifier"):
-        kind(**dict.fromkeys(names, b""), proof=object())
-    with pytest.raises(TypeError, match="proof"):
-        kind(**dict.fromkeys(names, b""))
-
-
-def test_a_verified_token_is_not_changed() -> None:
-    """A verified token is immutable, and no changed copy can be made of it."""
-    token = REFRESH.verify(REFRESH_TOKEN, now=NOW)
-
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        token.generation = 8  # type: ignore[misc]
-    with pytest.raises((TypeError, ValueError), match="proof"):
-        replace(token, generation=8)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="comes from a verifier"):
-        replace(token, generation=8, proof=None)
-    assert token == copy.copy(token)
+    assert {"key_id": ACCESS_KEY.key_id, **asdict(ACCESS_CLAIMS)} == said(token)
 
 
 def test_read_signed_ignores_times_and_audience() -> None:
@@ -284,21 +262,21 @@ def test_a_fault_of_a_key_names_the_key() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        (b'"web-shop"', b'"\\x"', "a text of its payload is no JSON string"),
-        (b'"web-shop"', b'"\\ud800"', "a text of its payload is no JSON string"),
+        (b'"web-shop"', b'"\\x"', "its member client_id is not in its place or not of its form"),
+        (b'"web-shop"', b'"\\ud800"', "its member client_id is not in its place or not of its form"),
         (b'"web-shop"', b'"\xff"', "its payload is not UTF-8"),
         (b'"web-shop"', b'"\xed\xa0\x80"', "its payload is not UTF-8"),
         (b'"plan"', b'"\xff"', "its payload is not UTF-8"),
     ],
 )
 def test_a_text_that_no_signer_wrote_is_malformed_even_well_signed(old: bytes, new: bytes, expected: str) -> None:
-    """Where the extension does not look, the plain reader does: nothing but Unicode is handed out."""
+    """Nothing but Unicode is handed out, and an inspection says what is wrong."""
     token = jwt(ACCESS_KEY, changed(payload_of(ACCESS_CLAIMS), old, new))
 
     for verify in verify_access, ACCESS.read_signed:
-        assert (Cause.MALFORMED, f"the payload is well signed and wrong: {expected}", SESSION_TEXT) == refusal(
-            lambda verify=verify: verify(token)  # type: ignore[misc]
-        )
+        cause, message, session_id = refusal(lambda verify=verify: verify(token))  # type: ignore[misc]
+        assert (Cause.MALFORMED, None) == (cause, session_id)
+        assert message.startswith(f"not laid out as an access token: {expected} (character ")
 
 
 @pytest.mark.parametrize("text", ["", "\0", "\ud800", "sdr_" + "\u0416" * 160, "eyJ" + "." * 5000, "x" * 100_000])
@@ -343,7 +321,46 @@ def test_more_keys_than_tables_are_kept() -> None:
     ]
 
 
+def test_tables_are_taken_over_and_stay() -> None:
+    """A verifier takes the tables of another one as they are, makes those that it lacks, and none can be replaced."""
+    other = key_of("another")
+    keys = [VerificationKey(REFRESH_KEY.public_key), VerificationKey(other.public_key)]
+    refresh = RefreshVerifier(keys, tables=REFRESH.tables)
+    access = AccessVerifier(keys, ISSUER, tables=refresh.tables)
+
+    assert REFRESH.tables[REFRESH_KEY.public_key] is refresh.tables[REFRESH_KEY.public_key]
+    assert {REFRESH_KEY.public_key, other.public_key} == set(refresh.tables)
+    assert dict(refresh.tables) == dict(access.tables)
+    for verifier in (refresh, access):
+        with pytest.raises(AttributeError):
+            verifier.tables = {}  # type: ignore[misc]
+        with pytest.raises(TypeError):
+            verifier.tables[other.public_key] = refresh.tables[REFRESH_KEY.public_key]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("make", [RefreshVerifier, partial(AccessVerifier, issuer=ISSUER)])
+def test_a_table_of_another_key_is_refused(make: Callable[..., object]) -> None:
+    """A table that is handed in under a key it was not made for would accept that other key's signatures."""
+    key, other = VerificationKey(REFRESH_KEY.public_key), key_of("another")
+    tables = {key.public_key: KeyTable(other.public_key)}
+
+    with pytest.raises(ValueError, match=f"{key.public_key.hex()} stands the table of {other.public_key.hex()}"):
+        make([key], tables=tables)
+
+
 def test_an_audience_that_is_not_unicode_is_a_fault_of_the_caller() -> None:
     """An audience with a lone surrogate cannot be in any token; asking for it raises ValueError."""
     with pytest.raises(ValueError, match="surrogates"):
         verify_access(ACCESS_TOKEN, audience="\ud800")
+
+
+@pytest.mark.parametrize("cause", list(ENDINGS))
+def test_a_revoked_access_token_says_how_its_session_ended(cause: Cause) -> None:
+    """The refusal of a token whose session ended has the cause, the session, and the sentence of the authority."""
+    revocations = RevocationIndex()
+    verifier = AccessVerifier([VerificationKey(ACCESS_KEY.public_key)], ISSUER, revocations=revocations)
+
+    assert SESSION_ID == verify_access(ACCESS_TOKEN, verifier).session_id
+    revocations.end_session(SESSION_ID, cause, NOW + 1000)
+    assert (cause, ENDINGS[cause], SESSION_TEXT) == refusal(lambda: verify_access(ACCESS_TOKEN, verifier))
+    assert SESSION_ID == verifier.read_signed(ACCESS_TOKEN).session_id
