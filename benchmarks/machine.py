@@ -14,7 +14,16 @@ from cryptography.hazmat.backends.openssl.backend import backend
 from sessiond import _fastverify
 
 ROOT = Path(__file__).parent.parent
-PEERS = ("PyNaCl", "cryptography", "PyJWT", "cwt")
+PEERS = (
+    "PyNaCl",
+    "cryptography",
+    "py-ed25519-zebra-bindings",
+    "PyJWT",
+    "joserfc",
+    "pyseto",
+    "fast-paseto",
+    "cwt",
+)
 
 
 def describe() -> dict[str, str]:
@@ -22,7 +31,7 @@ def describe() -> dict[str, str]:
     load = os.getloadavg()
     return {
         "processor": _processor(),
-        "cores": f"{os.cpu_count()}, one used",
+        "cores": f"{os.cpu_count()}, one used but for two threads",
         "load at start": f"{load[0]:.2f}",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}, {platform.python_compiler()}",

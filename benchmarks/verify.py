@@ -1,33 +1,47 @@
 """
 Measure how fast tokens are verified, beside the libraries in use today: ``python -m benchmarks.verify``.
 
-All contenders verify the same tokens on one core. First each must accept the good ones and refuse the bad ones. Then
-come rounds, in each of which every contender has its turn, so that what slows the machine down slows all of them; who
-begins changes from round to round. The clock is the processor time of the one thread, so that what else runs on the
-machine costs no more than its share of the caches. A figure is the median of the rounds, with the quartiles beside it;
-a ratio is taken within each round before its median is.
+All contenders verify the same tokens on one core, in rounds (see ``rounds.py``). sessiond's portable implementation is
+measured in a process of its own, for an implementation is chosen once; it has the baseline of that process beside it.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import gc
 import json
 import os
-import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.contenders import BASELINE, CLAIMS, SIGNATURE, VERDICT, Contender, Race, access_race, refresh_race
-from benchmarks.machine import describe
+try:
+    from benchmarks.races import access_race, bound_contenders, derive, refresh_race
+except ModuleNotFoundError as missing:
+    message = (
+        f"{missing.name} is missing, which is measured beside sessiond: run make bench, or pip install -e '.[bench]'"
+    )
+    raise ModuleNotFoundError(message, name=missing.name) from missing
+from benchmarks import bound
+from benchmarks.contenders import BASELINE, INSTRUCTIONS, SIGNATURE, Race
+from benchmarks.machine import ROOT, describe
+from benchmarks.native import NoCompilerError
+from benchmarks.ours import wide_tables
+from benchmarks.report import show
+from benchmarks.rounds import check, measure, summarize
+from benchmarks.threads import measure_threads
+from benchmarks.tokens import ACCESS_KEY, REFRESH_KEY
+from sessiond import _fastverify
+from sessiond.wide_tables import DEFAULT_KEY_TABLE_BYTES, MAX_KEY_TABLE_BYTES
 
-NS = 1e9
+PORTABLE = "portable"
 
 
 @dataclass(frozen=True)
@@ -36,120 +50,89 @@ class Effort:
 
     n_tokens: int
     rounds: int
+    turn_seconds: float
+    thread_rounds: int
+    thread_seconds: float
 
 
-FULL, QUICK = Effort(n_tokens=1024, rounds=15), Effort(n_tokens=256, rounds=3)
+FULL = Effort(n_tokens=1024, rounds=15, turn_seconds=0.02, thread_rounds=9, thread_seconds=0.2)
+QUICK = Effort(n_tokens=64, rounds=3, turn_seconds=0.001, thread_rounds=2, thread_seconds=0.005)
 
 
-def check(race: Race) -> list[str]:
-    """Name the contenders that accept what they must refuse, or refuse what they must accept."""
-    faults = []
-    for contender in race.contenders:
-        refused = [*race.forged, *(race.unfit if contender.work != SIGNATURE else [])]
-        if contender.count_accepted([contender.prepare(token) for token in race.good]) != len(race.good):
-            faults.append(f"{contender.name} ({contender.work}) refuses good tokens")
-        faults += [
-            f"{contender.name} ({contender.work}) accepts a bad token"
-            for token in refused
-            if contender.count_accepted([contender.prepare(token)])
-        ]
-    return faults
-
-
-def measure(race: Race, rounds: int) -> list[list[float]]:
-    """Give the nanoseconds a token for each contender, one figure a round."""
-    prepared = [_batches(contender, race.good) for contender in race.contenders]
-    times: list[list[float]] = [[] for _ in race.contenders]
-    for first in range(rounds):
-        for step in range(len(times)):
-            place = (first + step) % len(times)
-            times[place].append(_time(race.contenders[place], prepared[place]) / len(race.good))
-    return times
-
-
-def _batches(contender: Contender, tokens: list[str]) -> list[list[Any]]:
-    """Cut the tokens up as the contender takes them: in batches of its size, or all in one call of its loop."""
-    made = [contender.prepare(token) for token in tokens]
-    size = contender.batch if contender.batch > 1 else len(made)
-    return [made[start : start + size] for start in range(0, len(made), size)]
-
-
-def _time(contender: Contender, batches: list[list[Any]]) -> float:
-    count_accepted = contender.count_accepted
-    start = time.thread_time_ns()
-    accepted = 0
-    for batch in batches:
-        accepted += count_accepted(batch)
-    elapsed = time.thread_time_ns() - start
-    if accepted != sum(map(len, batches)):
-        message = f"{contender.name} refused a good token while it was measured"
-        raise ValueError(message)
-    return float(elapsed)
-
-
-def quartiles(values: list[float]) -> dict[str, float]:
-    """Sum rounds up."""
-    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
-    return {"median": middle, "low": low, "high": high}
-
-
-def summarize(race: Race, times: list[list[float]]) -> list[dict[str, Any]]:
-    """Sum up the rounds of each contender."""
-    [baseline] = [
-        rounds
-        for one, rounds in zip(race.contenders, times, strict=True)
-        if (one.name, one.work) == (BASELINE, SIGNATURE)
+def measure_here(effort: Effort, key_table_bytes: int, *, with_peers: bool) -> dict[str, Any]:
+    """Measure the implementation of this process, and the peers or only the baseline."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[-1:])
+    now = int(time.time())
+    tables, n_windows = wide_tables([ACCESS_KEY, REFRESH_KEY], key_table_bytes)
+    races = [make(effort.n_tokens, now, tables, with_peers=with_peers) for make in (access_race, refresh_race)]
+    faults = [fault for race in races for fault in check(race)]
+    if faults:
+        sys.exit("Nothing was measured:\n" + "\n".join(faults))
+    gc.disable()
+    measured = _measure_races(races, effort, n_windows)
+    os.sched_setaffinity(0, cores)
+    threads = [
+        measure_threads(race, cores[:2], effort.thread_rounds, effort.thread_seconds)
+        for race in races
+        if len(cores) > 1
     ]
-    return [
-        {
-            "name": contender.name,
-            "work": contender.work,
-            "batch": contender.batch,
-            "nanoseconds": quartiles(rounds),
-            "tokens_per_second": NS / statistics.median(rounds),
-            "times_baseline": quartiles([base / own for base, own in zip(baseline, rounds, strict=True)]),
-        }
-        for contender, rounds in zip(race.contenders, times, strict=True)
+    return {
+        "implementation": _fastverify.implementation(),
+        "windows": n_windows,
+        "table_bytes": _fastverify.table_size(n_windows),
+        "small_table_bytes": _fastverify.table_size(_fastverify.SMALL_TABLE_WINDOWS),
+        "races": measured,
+        "threads": threads,
+    }
+
+
+def _measure_races(races: list[Race], effort: Effort, n_windows: int) -> list[dict[str, Any]]:
+    """Measure each, with the bound where it can be derived."""
+    with tempfile.TemporaryDirectory() as folder:
+        derivations, no_bound = [], ""
+        if _fastverify.implementation() == bound.IMPLEMENTATION:
+            try:
+                code, rates = bound.CountedCode(Path(folder)), bound.Rates(Path(folder))
+            except NoCompilerError as error:
+                no_bound = str(error)
+            else:
+                derivations = [derive(race, code, n_windows) for race in races]
+                for race, derivation in zip(races, derivations, strict=True):
+                    race.contenders.extend(bound_contenders(race, derivation, rates))
+        else:
+            no_bound = f"{_fastverify.implementation()} does not work on lanes, whose instructions are counted"
+        times = [measure(race, effort.rounds, effort.turn_seconds) for race in races]
+    documents: list[dict[str, Any]] = [
+        {"name": race.name, "title": race.title, "results": summarize(race, rounds)}
+        for race, rounds in zip(races, times, strict=True)
     ]
+    for number, made in enumerate(documents):
+        if no_bound:
+            made["no_bound"] = no_bound
+        else:
+            rounds = zip(races[number].contenders, times[number], strict=True)
+            of_bound = {one.name: figures for one, figures in rounds if one.work == INSTRUCTIONS}
+            made["bound"] = bound.summarize_bound(derivations[number], of_bound)
+    return documents
 
 
-def table(title: str, rows: list[dict[str, Any]]) -> Table:
-    """Lay the figures of a race out."""
-    made = Table(title=title, title_justify="left")
-    made.add_column("library")
-    made.add_column("work")
-    for heading in ("batch", "µs a token", "quartiles", "tokens/s", f"x {BASELINE}", "quartiles"):
-        made.add_column(heading, justify="right")
-    for row in rows:
-        ns, ratio = row["nanoseconds"], row["times_baseline"]
-        made.add_row(
-            row["name"],
-            row["work"],
-            str(row["batch"]),
-            f"{ns['median'] / 1000:.2f}",
-            f"{ns['low'] / 1000:.2f}-{ns['high'] / 1000:.2f}",
-            f"{row['tokens_per_second']:,.0f}",
-            f"{ratio['median']:.2f}",
-            f"{ratio['low']:.2f}-{ratio['high']:.2f}",
+def measure_portable(key_table_bytes: int, *, quick: bool) -> dict[str, Any]:
+    """Measure the portable implementation in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        figures = Path(folder, "portable.json")
+        arguments = ["--without-peers", "--json", str(figures), "--key-table-bytes", str(key_table_bytes)]
+        if quick:
+            arguments.append("--quick")
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.verify", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "SESSIOND_FORCE_IMPL": PORTABLE},
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
-    return made
-
-
-def show(console: Console, document: dict[str, Any]) -> None:
-    """Print the machine, the figures, and what they are not."""
-    for name, text in document["machine"].items():
-        console.print(f"{name:>14}  {text}", highlight=False)
-    for race in document["races"]:
-        console.print()
-        console.print(table(race["title"], race["results"]))
-    effort = document["effort"]
-    console.print(
-        f"\nMedians of {effort['rounds']} rounds over {effort['n_tokens']} different tokens, in processor time."
-        f"\n{VERDICT}: parsing, key, signature, times, audience; {CLAIMS}: and each claim as a value; {SIGNATURE}:"
-        " the signed bytes given.\n"
-        "Not the same job: the others verify under any key, sessiond under few known ones, with a table made of each.",
-        highlight=False,
-    )
+        [measured] = json.loads(figures.read_text())["implementations"]
+    return dict(measured)
 
 
 def main() -> None:
@@ -159,24 +142,29 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="few rounds: whether it works, not how fast")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure there, too")
+    parser.add_argument(
+        "--without-peers", action="store_true", help=f"measure sessiond's implementation in use and {BASELINE} alone"
+    )
+    parser.add_argument(
+        "--key-table-bytes",
+        type=int,
+        default=DEFAULT_KEY_TABLE_BYTES,
+        metavar="BYTES",
+        help=f"what the tables of a key may take (default {DEFAULT_KEY_TABLE_BYTES:,}; more than"
+        f" {MAX_KEY_TABLE_BYTES:,} make nothing faster)",
+    )
     arguments = parser.parse_args()
     effort = QUICK if arguments.quick else FULL
 
-    machine = describe()
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    now = int(time.time())
-    races = [access_race(effort.n_tokens, now), refresh_race(effort.n_tokens, now)]
-    faults = [fault for race in races for fault in check(race)]
-    if faults:
-        sys.exit("Nothing was measured:\n" + "\n".join(faults))
-    gc.disable()
-    document = {
-        "machine": machine,
-        "effort": {"n_tokens": effort.n_tokens, "rounds": effort.rounds},
+    document: dict[str, Any] = {
+        "machine": describe(),
+        "effort": dataclasses.asdict(effort),
         "baseline": f"{BASELINE}, {SIGNATURE}",
-        "races": [{"title": race.title, "results": summarize(race, measure(race, effort.rounds))} for race in races],
+        "implementations": [measure_here(effort, arguments.key_table_bytes, with_peers=not arguments.without_peers)],
     }
-    show(Console(width=120 if not sys.stdout.isatty() else None), document)
+    if not arguments.without_peers and _fastverify.implementation() != PORTABLE:
+        document["implementations"].append(measure_portable(arguments.key_table_bytes, quick=arguments.quick))
+    show(Console(width=170 if not sys.stdout.isatty() else None), document)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")
 
