@@ -35,12 +35,31 @@ STOPPING = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 """What a call meets that arrives while the server stops; grpcio says CANCELLED to the one that comes at that moment."""
 
 
+class WatchedPool(WorkerPool):
+    """A pool that tells of each call that has entered it: nothing on the wire does before the request is there."""
+
+    def __init__(self, name: str, workers: int, limit: int, entered: queue.SimpleQueue[bool]) -> None:
+        """Put into *entered* whether there was room."""
+        super().__init__(name, workers, limit)
+        self._entered = entered
+
+    def _enter(self, context: grpc.ServicerContext) -> bool:
+        has_room = super()._enter(context)
+        self._entered.put(has_room)
+        return has_room
+
+
 class Server(NamedTuple):
-    """A server under test: its stub, a call of Verify that sends raw bytes, and one of a method that is not there."""
+    """
+    A server under test: its stub, a call of Verify that sends raw bytes, and one of a method that is not there.
+
+    ``entered`` tells of each call that has come into a pool.
+    """
 
     transport: Transport
     channel: grpc.Channel
     stub: Any
+    entered: queue.SimpleQueue[bool]
     raw: Any
     unknown: Any
 
@@ -55,7 +74,8 @@ def serving(
     caller: Caller = LOCAL,
 ) -> Iterator[Server]:
     handlers = type("Planted", (), {"verify": staticmethod(verify)})()
-    pools = {pool: WorkerPool(pool.value, workers, limit) for pool in Pool}
+    entered: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    pools = {pool: WatchedPool(pool.value, workers, limit, entered) for pool in Pool}
     adapter = Adapter([(SERVICE, handlers)], rules, pools, clock=ManualClock(), caller=caller)
     transport = Transport(adapter, [SERVICE.full_name], "127.0.0.1:0", calls=64, reuse_port=False)
     transport.start()
@@ -64,7 +84,7 @@ def serving(
             methods: Iterator[Any] = (
                 channel.unary_unary(f"/{SERVICE.full_name}/{name}") for name in ("Verify", "Forge")
             )
-            yield Server(transport, channel, pb_grpc.VerificationServiceStub(channel), *methods)
+            yield Server(transport, channel, pb_grpc.VerificationServiceStub(channel), entered, *methods)
     finally:
         transport.stop(0)
         for pool in pools.values():
@@ -202,10 +222,8 @@ def calls_without_request(server: Server, count: int) -> Iterator[list[Any]]:
 
     open_call: Any = server.channel.stream_unary(f"/{SERVICE.full_name}/Verify").future
     calls = [open_call(never()) for _ in range(count)]
-    # They are there once this later call on the same connection has been answered.
-    with pytest.raises(grpc.RpcError):
-        server.unknown(b"")
     try:
+        assert [True] * count == [server.entered.get(timeout=WAIT_SECONDS) for _ in range(count)]
         yield calls
     finally:
         release.set()
