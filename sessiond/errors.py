@@ -32,6 +32,8 @@ class Cause(enum.IntEnum):
     WRONG_TENANT = 16
     WRONG_TOKEN_KIND = 17
     WRONG_AUDIENCE = 18
+    VERIFIER_STALE = 19
+    EVICTED = 20
 
 
 class Advice(enum.IntEnum):
@@ -63,6 +65,8 @@ class Reason(enum.IntEnum):
     OUTCOME_UNKNOWN = 13
     DEADLINE_PASSED = 14
     INTERNAL_FAULT = 15
+    TOO_MANY_SESSIONS = 16
+    CLAIMS_NOT_MET = 17
 
 
 _REFRESH_TOKEN_ADVICE = {
@@ -82,6 +86,7 @@ _REFRESH_TOKEN_ADVICE = {
     Cause.UNKNOWN_SESSION: Advice.LOG_IN_AGAIN,
     Cause.WRONG_TENANT: Advice.FIX_THE_CALLER,
     Cause.WRONG_TOKEN_KIND: Advice.FIX_THE_CALLER,
+    Cause.EVICTED: Advice.LOG_IN_AGAIN,
 }
 
 _ACCESS_TOKEN_ADVICE = {
@@ -101,6 +106,8 @@ _ACCESS_TOKEN_ADVICE = {
     Cause.WRONG_TENANT: Advice.FIX_THE_CALLER,
     Cause.WRONG_TOKEN_KIND: Advice.FIX_THE_CALLER,
     Cause.WRONG_AUDIENCE: Advice.FIX_THE_CALLER,
+    Cause.VERIFIER_STALE: Advice.RETRY_WITH_BACKOFF,
+    Cause.EVICTED: Advice.LOG_IN_AGAIN,
 }
 
 
@@ -193,7 +200,11 @@ class SessionNotFoundError(SessiondError):
 
 
 class SessionEndedError(SessiondError):
-    """The session has ended and cannot be changed; ``cause`` says how."""
+    """
+    The session has ended and cannot be changed.
+
+    ``cause`` says how it ended.
+    """
 
     reason = Reason.SESSION_ENDED
     advice = Advice.LOG_IN_AGAIN
@@ -251,6 +262,29 @@ class LoginOvertakenError(SessiondError):
 
     reason = Reason.LOGIN_OVERTAKEN
     advice = Advice.LOG_IN_AGAIN
+
+
+class TooManySessionsError(SessiondError):
+    """The subject has as many living sessions as it may have; nothing was changed."""
+
+    reason = Reason.TOO_MANY_SESSIONS
+    advice = Advice.KEEP_CURRENT_TOKENS
+
+
+class ClaimsNotMetError(SessiondError):
+    """
+    The access token is good, but claims that the caller requires do not hold.
+
+    ``failures`` pairs the name of each such claim with what was required of it.
+    """
+
+    reason = Reason.CLAIMS_NOT_MET
+    advice = Advice.KEEP_CURRENT_TOKENS
+
+    def __init__(self, *failures: tuple[str, str]) -> None:
+        """Refuse a good token because of (claim, requirement) pairs, one at least."""
+        super().__init__("; ".join(f"the claim {name!r} {text}" for name, text in failures))
+        self.failures = failures
 
 
 class PermissionDeniedError(SessiondError):

@@ -72,6 +72,8 @@ access_seconds = 300
 - It serves once `/healthz` on the HTTP port answers 200, or `grpc.health.v1` SERVING. `--ready-file PATH` writes both
   addresses there as JSON at that moment, which is how you learn a port that was asked for as 0.
 - SIGTERM and SIGINT stop it: running calls get `drain_seconds`, and whatever was acknowledged is on the disk.
+- Several processes may serve one `data`, all of one release: to change to another, stop them all, then start. Leave the
+  files in `data` to them while they run.
 - A start that fails says why on stderr and ends with exit code 1.
 - There is no TLS in this version, and callers are not told apart. So `listen` and `http` are loopback addresses or, for
   gRPC, a unix socket, unless `insecure_listen` is on: only behind something that encrypts and keeps strangers out.
@@ -101,7 +103,8 @@ it the store is of no use and every user must log in again, so back it up, and a
 POLICY_HEADING = """\
 ## `[policy]`: sessions and keys
 
-[refresh.md](refresh.md) says what the profiles, the two windows and the limit do.
+[refresh.md](refresh.md) says what the profiles, the two windows and `shared_in_row_limit` do, and
+[revocation.md](revocation.md) what `max_sessions` does.
 """
 
 

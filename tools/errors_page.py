@@ -25,6 +25,7 @@ from tools.proto_comments import Declaration, read_contract
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
 
 # In this order a token is judged; the first hit names the cause.
+BEFORE_THE_TOKEN = (Cause.VERIFIER_STALE,)
 BEFORE_THE_STORE = (
     Cause.MALFORMED,
     Cause.WRONG_TOKEN_KIND,
@@ -39,6 +40,7 @@ IN_THE_STORE = (
     Cause.UNKNOWN_SESSION,
     Cause.WRONG_TENANT,
     Cause.REVOKED,
+    Cause.EVICTED,
     Cause.SUBJECT_REVOKED,
     Cause.TENANT_REVOKED,
     Cause.ALL_REVOKED,
@@ -77,11 +79,14 @@ ORDER = """\
 
 A token is judged in this order, and the first check that fails names the cause.
 
+Before a local verifier looks at a token: {first}.
+
 Before the store is asked: {before}.
 
 From the session: {after}.
 
-- A session that has ended is refused with the cause that ended it: REVOKED, REUSED or STATE_LOST.
+- VERIFIER_STALE is judged by local verifiers alone. It says nothing of the token: the authority must be heard first.
+- A session that has ended is refused with the cause that ended it: REVOKED, EVICTED, REUSED or STATE_LOST.
 - IDLE_TIMEOUT and what follows it are judged by `Refresh` alone: an access token has no idle limit, and its generation
   is never compared. NOT_YET_VALID and WRONG_AUDIENCE are judged for access tokens alone.
 - WRONG_TENANT is judged only where the caller named a tenant.
@@ -154,6 +159,7 @@ def page() -> str:
         ],
     )
     order = ORDER.format(
+        first=", ".join(one.name for one in BEFORE_THE_TOKEN),
         before=", ".join(one.name for one in BEFORE_THE_STORE),
         after=", ".join(one.name for one in IN_THE_STORE),
     )

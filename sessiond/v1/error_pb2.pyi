@@ -31,6 +31,8 @@ class Cause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAUSE_WRONG_TENANT: _ClassVar[Cause]
     CAUSE_WRONG_TOKEN_KIND: _ClassVar[Cause]
     CAUSE_WRONG_AUDIENCE: _ClassVar[Cause]
+    CAUSE_VERIFIER_STALE: _ClassVar[Cause]
+    CAUSE_EVICTED: _ClassVar[Cause]
 
 class Advice(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -60,6 +62,8 @@ CAUSE_UNKNOWN_SESSION: Cause
 CAUSE_WRONG_TENANT: Cause
 CAUSE_WRONG_TOKEN_KIND: Cause
 CAUSE_WRONG_AUDIENCE: Cause
+CAUSE_VERIFIER_STALE: Cause
+CAUSE_EVICTED: Cause
 ADVICE_UNSPECIFIED: Advice
 ADVICE_LOG_IN_AGAIN: Advice
 ADVICE_REFRESH: Advice

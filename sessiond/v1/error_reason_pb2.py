@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esessiond/v1/error_reason.proto\x12\x0bsessiond.v1*\xed\x02\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x19\n\x15INVALID_REFRESH_TOKEN\x10\x01\x12\x18\n\x14INVALID_ACCESS_TOKEN\x10\x02\x12\x15\n\x11SESSION_NOT_FOUND\x10\x03\x12\x11\n\rSESSION_ENDED\x10\x04\x12\x11\n\rKEY_NOT_FOUND\x10\x05\x12\x13\n\x0fINVALID_REQUEST\x10\x06\x12\x15\n\x11REQUEST_ID_REUSED\x10\x07\x12\x11\n\rETAG_MISMATCH\x10\x08\x12\x13\n\x0fLOGIN_OVERTAKEN\x10\t\x12\x15\n\x11PERMISSION_DENIED\x10\n\x12\x0e\n\nOVERLOADED\x10\x0b\x12\x15\n\x11STORE_UNAVAILABLE\x10\x0c\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\r\x12\x13\n\x0f\x44\x45\x41\x44LINE_PASSED\x10\x0e\x12\x12\n\x0eINTERNAL_FAULT\x10\x0f\x42\\\n\x0eio.sessiond.v1P\x01Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\xaa\x02\x0bSessiond.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esessiond/v1/error_reason.proto\x12\x0bsessiond.v1*\x98\x03\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x19\n\x15INVALID_REFRESH_TOKEN\x10\x01\x12\x18\n\x14INVALID_ACCESS_TOKEN\x10\x02\x12\x15\n\x11SESSION_NOT_FOUND\x10\x03\x12\x11\n\rSESSION_ENDED\x10\x04\x12\x11\n\rKEY_NOT_FOUND\x10\x05\x12\x13\n\x0fINVALID_REQUEST\x10\x06\x12\x15\n\x11REQUEST_ID_REUSED\x10\x07\x12\x11\n\rETAG_MISMATCH\x10\x08\x12\x13\n\x0fLOGIN_OVERTAKEN\x10\t\x12\x15\n\x11PERMISSION_DENIED\x10\n\x12\x0e\n\nOVERLOADED\x10\x0b\x12\x15\n\x11STORE_UNAVAILABLE\x10\x0c\x12\x13\n\x0fOUTCOME_UNKNOWN\x10\r\x12\x13\n\x0f\x44\x45\x41\x44LINE_PASSED\x10\x0e\x12\x12\n\x0eINTERNAL_FAULT\x10\x0f\x12\x15\n\x11TOO_MANY_SESSIONS\x10\x10\x12\x12\n\x0e\x43LAIMS_NOT_MET\x10\x11\x42\\\n\x0eio.sessiond.v1P\x01Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\xaa\x02\x0bSessiond.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016io.sessiond.v1P\001Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\252\002\013Sessiond.V1'
   _globals['_ERRORREASON']._serialized_start=48
-  _globals['_ERRORREASON']._serialized_end=413
+  _globals['_ERRORREASON']._serialized_end=456
 # @@protoc_insertion_point(module_scope)

@@ -22,6 +22,8 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_UNKNOWN: _ClassVar[ErrorReason]
     DEADLINE_PASSED: _ClassVar[ErrorReason]
     INTERNAL_FAULT: _ClassVar[ErrorReason]
+    TOO_MANY_SESSIONS: _ClassVar[ErrorReason]
+    CLAIMS_NOT_MET: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 INVALID_REFRESH_TOKEN: ErrorReason
 INVALID_ACCESS_TOKEN: ErrorReason
@@ -38,3 +40,5 @@ STORE_UNAVAILABLE: ErrorReason
 OUTCOME_UNKNOWN: ErrorReason
 DEADLINE_PASSED: ErrorReason
 INTERNAL_FAULT: ErrorReason
+TOO_MANY_SESSIONS: ErrorReason
+CLAIMS_NOT_MET: ErrorReason

@@ -24,10 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from sessiond.v1 import session_pb2 as sessiond_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!sessiond/v1/session_service.proto\x12\x0bsessiond.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x19sessiond/v1/session.proto\"\xa6\x03\n\x14\x43reateSessionRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08\x61udience\x18\x04 \x01(\t\x12\x13\n\x0b\x63laims_json\x18\x05 \x01(\t\x12\x11\n\tdata_json\x18\x06 \x01(\t\x12*\n\x06\x64\x65vice\x18\x07 \x01(\x0b\x32\x1a.sessiond.v1.DeviceContext\x12\x34\n\x11\x61\x62solute_lifetime\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\ridle_lifetime\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x38\n\x15\x61\x63\x63\x65ss_token_lifetime\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x16\x61uthenticated_revision\x18\x0b \x01(\x04H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x0c \x01(\tB\x19\n\x17_authenticated_revision\"B\n\x15\x43reateSessionResponse\x12)\n\x06tokens\x18\x01 \x01(\x0b\x32\x19.sessiond.v1.IssuedTokens\"\x8a\x01\n\x0eRefreshRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\x12\x11\n\tretry_key\x18\x02 \x01(\x0c\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12*\n\x06\x64\x65vice\x18\x04 \x01(\x0b\x32\x1a.sessiond.v1.DeviceContext\x12\x0e\n\x06tenant\x18\x05 \x01(\t\"j\n\x0fRefreshResponse\x12)\n\x06tokens\x18\x01 \x01(\x0b\x32\x19.sessiond.v1.IssuedTokens\x12,\n\x07outcome\x18\x02 \x01(\x0e\x32\x1b.sessiond.v1.RefreshOutcome\"\'\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"M\n\x12GetSessionResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.sessiond.v1.Session\x12\x10\n\x08revision\x18\x02 \x01(\x04\"]\n\x13ListSessionsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"i\n\x14ListSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.sessiond.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\"\x82\x01\n\x14UpdateSessionRequest\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.sessiond.v1.Session\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\">\n\x15UpdateSessionResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.sessiond.v1.Session\"z\n\x14RevokeSessionRequest\x12\x14\n\nsession_id\x18\x01 \x01(\tH\x00\x12\x0f\n\x05token\x18\x02 \x01(\tH\x00\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\x08\n\x06target\"\x7f\n\x15RevokeSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12$\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x17.sessiond.v1.SessionEnd\x12\x1a\n\x12\x65nded_by_this_call\x18\x03 \x01(\x08\x12\x10\n\x08revision\x18\x04 \x01(\x04*\xa5\x01\n\x0eRefreshOutcome\x12\x1f\n\x1bREFRESH_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17REFRESH_OUTCOME_ROTATED\x10\x01\x12\x1b\n\x17REFRESH_OUTCOME_RETRIED\x10\x02\x12\x1a\n\x16REFRESH_OUTCOME_SHARED\x10\x03\x12\x1c\n\x18REFRESH_OUTCOME_REPLACED\x10\x04\x32\x82\x04\n\x0eSessionService\x12V\n\rCreateSession\x12!.sessiond.v1.CreateSessionRequest\x1a\".sessiond.v1.CreateSessionResponse\x12\x44\n\x07Refresh\x12\x1b.sessiond.v1.RefreshRequest\x1a\x1c.sessiond.v1.RefreshResponse\x12M\n\nGetSession\x12\x1e.sessiond.v1.GetSessionRequest\x1a\x1f.sessiond.v1.GetSessionResponse\x12S\n\x0cListSessions\x12 .sessiond.v1.ListSessionsRequest\x1a!.sessiond.v1.ListSessionsResponse\x12V\n\rUpdateSession\x12!.sessiond.v1.UpdateSessionRequest\x1a\".sessiond.v1.UpdateSessionResponse\x12V\n\rRevokeSession\x12!.sessiond.v1.RevokeSessionRequest\x1a\".sessiond.v1.RevokeSessionResponseB\\\n\x0eio.sessiond.v1P\x01Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\xaa\x02\x0bSessiond.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!sessiond/v1/session_service.proto\x12\x0bsessiond.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sessiond/v1/session.proto\"\xa6\x03\n\x14\x43reateSessionRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x10\n\x08\x61udience\x18\x04 \x01(\t\x12\x13\n\x0b\x63laims_json\x18\x05 \x01(\t\x12\x11\n\tdata_json\x18\x06 \x01(\t\x12*\n\x06\x64\x65vice\x18\x07 \x01(\x0b\x32\x1a.sessiond.v1.DeviceContext\x12\x34\n\x11\x61\x62solute_lifetime\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\ridle_lifetime\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x38\n\x15\x61\x63\x63\x65ss_token_lifetime\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x16\x61uthenticated_revision\x18\x0b \x01(\x04H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x0c \x01(\tB\x19\n\x17_authenticated_revision\"B\n\x15\x43reateSessionResponse\x12)\n\x06tokens\x18\x01 \x01(\x0b\x32\x19.sessiond.v1.IssuedTokens\"\x8a\x01\n\x0eRefreshRequest\x12\x15\n\rrefresh_token\x18\x01 \x01(\t\x12\x11\n\tretry_key\x18\x02 \x01(\x0c\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12*\n\x06\x64\x65vice\x18\x04 \x01(\x0b\x32\x1a.sessiond.v1.DeviceContext\x12\x0e\n\x06tenant\x18\x05 \x01(\t\"j\n\x0fRefreshResponse\x12)\n\x06tokens\x18\x01 \x01(\x0b\x32\x19.sessiond.v1.IssuedTokens\x12,\n\x07outcome\x18\x02 \x01(\x0e\x32\x1b.sessiond.v1.RefreshOutcome\"\'\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"M\n\x12GetSessionResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.sessiond.v1.Session\x12\x10\n\x08revision\x18\x02 \x01(\x04\"]\n\x13ListSessionsRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"i\n\x14ListSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.sessiond.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\"\x82\x01\n\x14UpdateSessionRequest\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.sessiond.v1.Session\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\">\n\x15UpdateSessionResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.sessiond.v1.Session\"z\n\x14RevokeSessionRequest\x12\x14\n\nsession_id\x18\x01 \x01(\tH\x00\x12\x0f\n\x05token\x18\x02 \x01(\tH\x00\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\x08\n\x06target\"\x7f\n\x15RevokeSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12$\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x17.sessiond.v1.SessionEnd\x12\x1a\n\x12\x65nded_by_this_call\x18\x03 \x01(\x08\x12\x10\n\x08revision\x18\x04 \x01(\x04\"d\n\x1a\x42\x61tchRevokeSessionsRequest\x12\x13\n\x0bsession_ids\x18\x01 \x03(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"a\n\x1b\x42\x61tchRevokeSessionsResponse\x12\x30\n\x08verdicts\x18\x01 \x03(\x0e\x32\x1e.sessiond.v1.RevocationVerdict\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\x7f\n\x13RevokeDeviceRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x14\n\x0c\x64\x65vice_label\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"=\n\x14RevokeDeviceResponse\x12\x13\n\x0bsession_ids\x18\x01 \x03(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\x85\x01\n\x14RevokeSubjectRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x19\n\x11\x65xcept_session_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"W\n\x15RevokeSubjectResponse\x12,\n\x08\x65nded_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x02 \x01(\x04\"X\n\x13RevokeTenantRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"V\n\x14RevokeTenantResponse\x12,\n\x08\x65nded_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x02 \x01(\x04\"E\n\x10RevokeAllRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"S\n\x11RevokeAllResponse\x12,\n\x08\x65nded_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08revision\x18\x02 \x01(\x04*\xa5\x01\n\x0eRefreshOutcome\x12\x1f\n\x1bREFRESH_OUTCOME_UNSPECIFIED\x10\x00\x12\x1b\n\x17REFRESH_OUTCOME_ROTATED\x10\x01\x12\x1b\n\x17REFRESH_OUTCOME_RETRIED\x10\x02\x12\x1a\n\x16REFRESH_OUTCOME_SHARED\x10\x03\x12\x1c\n\x18REFRESH_OUTCOME_REPLACED\x10\x04*\x9c\x01\n\x11RevocationVerdict\x12\"\n\x1eREVOCATION_VERDICT_UNSPECIFIED\x10\x00\x12\x1c\n\x18REVOCATION_VERDICT_ENDED\x10\x01\x12#\n\x1fREVOCATION_VERDICT_ENDED_BEFORE\x10\x02\x12 \n\x1cREVOCATION_VERDICT_NOT_FOUND\x10\x03\x32\xba\x07\n\x0eSessionService\x12V\n\rCreateSession\x12!.sessiond.v1.CreateSessionRequest\x1a\".sessiond.v1.CreateSessionResponse\x12\x44\n\x07Refresh\x12\x1b.sessiond.v1.RefreshRequest\x1a\x1c.sessiond.v1.RefreshResponse\x12M\n\nGetSession\x12\x1e.sessiond.v1.GetSessionRequest\x1a\x1f.sessiond.v1.GetSessionResponse\x12S\n\x0cListSessions\x12 .sessiond.v1.ListSessionsRequest\x1a!.sessiond.v1.ListSessionsResponse\x12V\n\rUpdateSession\x12!.sessiond.v1.UpdateSessionRequest\x1a\".sessiond.v1.UpdateSessionResponse\x12V\n\rRevokeSession\x12!.sessiond.v1.RevokeSessionRequest\x1a\".sessiond.v1.RevokeSessionResponse\x12h\n\x13\x42\x61tchRevokeSessions\x12\'.sessiond.v1.BatchRevokeSessionsRequest\x1a(.sessiond.v1.BatchRevokeSessionsResponse\x12S\n\x0cRevokeDevice\x12 .sessiond.v1.RevokeDeviceRequest\x1a!.sessiond.v1.RevokeDeviceResponse\x12V\n\rRevokeSubject\x12!.sessiond.v1.RevokeSubjectRequest\x1a\".sessiond.v1.RevokeSubjectResponse\x12S\n\x0cRevokeTenant\x12 .sessiond.v1.RevokeTenantRequest\x1a!.sessiond.v1.RevokeTenantResponse\x12J\n\tRevokeAll\x12\x1d.sessiond.v1.RevokeAllRequest\x1a\x1e.sessiond.v1.RevokeAllResponseB\\\n\x0eio.sessiond.v1P\x01Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\xaa\x02\x0bSessiond.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,32 +36,54 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sessiond.v1.session_service
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016io.sessiond.v1P\001Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\252\002\013Sessiond.V1'
-  _globals['_REFRESHOUTCOME']._serialized_start=1658
-  _globals['_REFRESHOUTCOME']._serialized_end=1823
-  _globals['_CREATESESSIONREQUEST']._serialized_start=144
-  _globals['_CREATESESSIONREQUEST']._serialized_end=566
-  _globals['_CREATESESSIONRESPONSE']._serialized_start=568
-  _globals['_CREATESESSIONRESPONSE']._serialized_end=634
-  _globals['_REFRESHREQUEST']._serialized_start=637
-  _globals['_REFRESHREQUEST']._serialized_end=775
-  _globals['_REFRESHRESPONSE']._serialized_start=777
-  _globals['_REFRESHRESPONSE']._serialized_end=883
-  _globals['_GETSESSIONREQUEST']._serialized_start=885
-  _globals['_GETSESSIONREQUEST']._serialized_end=924
-  _globals['_GETSESSIONRESPONSE']._serialized_start=926
-  _globals['_GETSESSIONRESPONSE']._serialized_end=1003
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=1005
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1098
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1100
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1205
-  _globals['_UPDATESESSIONREQUEST']._serialized_start=1208
-  _globals['_UPDATESESSIONREQUEST']._serialized_end=1338
-  _globals['_UPDATESESSIONRESPONSE']._serialized_start=1340
-  _globals['_UPDATESESSIONRESPONSE']._serialized_end=1402
-  _globals['_REVOKESESSIONREQUEST']._serialized_start=1404
-  _globals['_REVOKESESSIONREQUEST']._serialized_end=1526
-  _globals['_REVOKESESSIONRESPONSE']._serialized_start=1528
-  _globals['_REVOKESESSIONRESPONSE']._serialized_end=1655
-  _globals['_SESSIONSERVICE']._serialized_start=1826
-  _globals['_SESSIONSERVICE']._serialized_end=2340
+  _globals['_REFRESHOUTCOME']._serialized_start=2643
+  _globals['_REFRESHOUTCOME']._serialized_end=2808
+  _globals['_REVOCATIONVERDICT']._serialized_start=2811
+  _globals['_REVOCATIONVERDICT']._serialized_end=2967
+  _globals['_CREATESESSIONREQUEST']._serialized_start=177
+  _globals['_CREATESESSIONREQUEST']._serialized_end=599
+  _globals['_CREATESESSIONRESPONSE']._serialized_start=601
+  _globals['_CREATESESSIONRESPONSE']._serialized_end=667
+  _globals['_REFRESHREQUEST']._serialized_start=670
+  _globals['_REFRESHREQUEST']._serialized_end=808
+  _globals['_REFRESHRESPONSE']._serialized_start=810
+  _globals['_REFRESHRESPONSE']._serialized_end=916
+  _globals['_GETSESSIONREQUEST']._serialized_start=918
+  _globals['_GETSESSIONREQUEST']._serialized_end=957
+  _globals['_GETSESSIONRESPONSE']._serialized_start=959
+  _globals['_GETSESSIONRESPONSE']._serialized_end=1036
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1038
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1131
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1133
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1238
+  _globals['_UPDATESESSIONREQUEST']._serialized_start=1241
+  _globals['_UPDATESESSIONREQUEST']._serialized_end=1371
+  _globals['_UPDATESESSIONRESPONSE']._serialized_start=1373
+  _globals['_UPDATESESSIONRESPONSE']._serialized_end=1435
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=1437
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=1559
+  _globals['_REVOKESESSIONRESPONSE']._serialized_start=1561
+  _globals['_REVOKESESSIONRESPONSE']._serialized_end=1688
+  _globals['_BATCHREVOKESESSIONSREQUEST']._serialized_start=1690
+  _globals['_BATCHREVOKESESSIONSREQUEST']._serialized_end=1790
+  _globals['_BATCHREVOKESESSIONSRESPONSE']._serialized_start=1792
+  _globals['_BATCHREVOKESESSIONSRESPONSE']._serialized_end=1889
+  _globals['_REVOKEDEVICEREQUEST']._serialized_start=1891
+  _globals['_REVOKEDEVICEREQUEST']._serialized_end=2018
+  _globals['_REVOKEDEVICERESPONSE']._serialized_start=2020
+  _globals['_REVOKEDEVICERESPONSE']._serialized_end=2081
+  _globals['_REVOKESUBJECTREQUEST']._serialized_start=2084
+  _globals['_REVOKESUBJECTREQUEST']._serialized_end=2217
+  _globals['_REVOKESUBJECTRESPONSE']._serialized_start=2219
+  _globals['_REVOKESUBJECTRESPONSE']._serialized_end=2306
+  _globals['_REVOKETENANTREQUEST']._serialized_start=2308
+  _globals['_REVOKETENANTREQUEST']._serialized_end=2396
+  _globals['_REVOKETENANTRESPONSE']._serialized_start=2398
+  _globals['_REVOKETENANTRESPONSE']._serialized_end=2484
+  _globals['_REVOKEALLREQUEST']._serialized_start=2486
+  _globals['_REVOKEALLREQUEST']._serialized_end=2555
+  _globals['_REVOKEALLRESPONSE']._serialized_start=2557
+  _globals['_REVOKEALLRESPONSE']._serialized_end=2640
+  _globals['_SESSIONSERVICE']._serialized_start=2970
+  _globals['_SESSIONSERVICE']._serialized_end=3924
 # @@protoc_insertion_point(module_scope)

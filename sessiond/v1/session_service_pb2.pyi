@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from sessiond.v1 import session_pb2 as _session_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -19,11 +20,22 @@ class RefreshOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REFRESH_OUTCOME_RETRIED: _ClassVar[RefreshOutcome]
     REFRESH_OUTCOME_SHARED: _ClassVar[RefreshOutcome]
     REFRESH_OUTCOME_REPLACED: _ClassVar[RefreshOutcome]
+
+class RevocationVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REVOCATION_VERDICT_UNSPECIFIED: _ClassVar[RevocationVerdict]
+    REVOCATION_VERDICT_ENDED: _ClassVar[RevocationVerdict]
+    REVOCATION_VERDICT_ENDED_BEFORE: _ClassVar[RevocationVerdict]
+    REVOCATION_VERDICT_NOT_FOUND: _ClassVar[RevocationVerdict]
 REFRESH_OUTCOME_UNSPECIFIED: RefreshOutcome
 REFRESH_OUTCOME_ROTATED: RefreshOutcome
 REFRESH_OUTCOME_RETRIED: RefreshOutcome
 REFRESH_OUTCOME_SHARED: RefreshOutcome
 REFRESH_OUTCOME_REPLACED: RefreshOutcome
+REVOCATION_VERDICT_UNSPECIFIED: RevocationVerdict
+REVOCATION_VERDICT_ENDED: RevocationVerdict
+REVOCATION_VERDICT_ENDED_BEFORE: RevocationVerdict
+REVOCATION_VERDICT_NOT_FOUND: RevocationVerdict
 
 class CreateSessionRequest(_message.Message):
     __slots__ = ("tenant", "subject", "client_id", "audience", "claims_json", "data_json", "device", "absolute_lifetime", "idle_lifetime", "access_token_lifetime", "authenticated_revision", "request_id")
@@ -158,3 +170,109 @@ class RevokeSessionResponse(_message.Message):
     ended_by_this_call: bool
     revision: int
     def __init__(self, session_id: _Optional[str] = ..., end: _Optional[_Union[_session_pb2.SessionEnd, _Mapping]] = ..., ended_by_this_call: bool = ..., revision: _Optional[int] = ...) -> None: ...
+
+class BatchRevokeSessionsRequest(_message.Message):
+    __slots__ = ("session_ids", "reason", "actor", "request_id")
+    SESSION_IDS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    session_ids: _containers.RepeatedScalarFieldContainer[str]
+    reason: str
+    actor: str
+    request_id: str
+    def __init__(self, session_ids: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class BatchRevokeSessionsResponse(_message.Message):
+    __slots__ = ("verdicts", "revision")
+    VERDICTS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    verdicts: _containers.RepeatedScalarFieldContainer[RevocationVerdict]
+    revision: int
+    def __init__(self, verdicts: _Optional[_Iterable[_Union[RevocationVerdict, str]]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class RevokeDeviceRequest(_message.Message):
+    __slots__ = ("tenant", "subject", "device_label", "reason", "actor", "request_id")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_LABEL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    subject: str
+    device_label: str
+    reason: str
+    actor: str
+    request_id: str
+    def __init__(self, tenant: _Optional[str] = ..., subject: _Optional[str] = ..., device_label: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RevokeDeviceResponse(_message.Message):
+    __slots__ = ("session_ids", "revision")
+    SESSION_IDS_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    session_ids: _containers.RepeatedScalarFieldContainer[str]
+    revision: int
+    def __init__(self, session_ids: _Optional[_Iterable[str]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class RevokeSubjectRequest(_message.Message):
+    __slots__ = ("tenant", "subject", "except_session_id", "reason", "actor", "request_id")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    EXCEPT_SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    subject: str
+    except_session_id: str
+    reason: str
+    actor: str
+    request_id: str
+    def __init__(self, tenant: _Optional[str] = ..., subject: _Optional[str] = ..., except_session_id: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RevokeSubjectResponse(_message.Message):
+    __slots__ = ("ended_at", "revision")
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ended_at: _timestamp_pb2.Timestamp
+    revision: int
+    def __init__(self, ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class RevokeTenantRequest(_message.Message):
+    __slots__ = ("tenant", "reason", "actor", "request_id")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    reason: str
+    actor: str
+    request_id: str
+    def __init__(self, tenant: _Optional[str] = ..., reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RevokeTenantResponse(_message.Message):
+    __slots__ = ("ended_at", "revision")
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ended_at: _timestamp_pb2.Timestamp
+    revision: int
+    def __init__(self, ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class RevokeAllRequest(_message.Message):
+    __slots__ = ("reason", "actor", "request_id")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    actor: str
+    request_id: str
+    def __init__(self, reason: _Optional[str] = ..., actor: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RevokeAllResponse(_message.Message):
+    __slots__ = ("ended_at", "revision")
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    ended_at: _timestamp_pb2.Timestamp
+    revision: int
+    def __init__(self, ended_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revision: _Optional[int] = ...) -> None: ...

@@ -65,6 +65,31 @@ class SessionServiceStub(object):
                 request_serializer=sessiond_dot_v1_dot_session__service__pb2.RevokeSessionRequest.SerializeToString,
                 response_deserializer=sessiond_dot_v1_dot_session__service__pb2.RevokeSessionResponse.FromString,
                 _registered_method=True)
+        self.BatchRevokeSessions = channel.unary_unary(
+                '/sessiond.v1.SessionService/BatchRevokeSessions',
+                request_serializer=sessiond_dot_v1_dot_session__service__pb2.BatchRevokeSessionsRequest.SerializeToString,
+                response_deserializer=sessiond_dot_v1_dot_session__service__pb2.BatchRevokeSessionsResponse.FromString,
+                _registered_method=True)
+        self.RevokeDevice = channel.unary_unary(
+                '/sessiond.v1.SessionService/RevokeDevice',
+                request_serializer=sessiond_dot_v1_dot_session__service__pb2.RevokeDeviceRequest.SerializeToString,
+                response_deserializer=sessiond_dot_v1_dot_session__service__pb2.RevokeDeviceResponse.FromString,
+                _registered_method=True)
+        self.RevokeSubject = channel.unary_unary(
+                '/sessiond.v1.SessionService/RevokeSubject',
+                request_serializer=sessiond_dot_v1_dot_session__service__pb2.RevokeSubjectRequest.SerializeToString,
+                response_deserializer=sessiond_dot_v1_dot_session__service__pb2.RevokeSubjectResponse.FromString,
+                _registered_method=True)
+        self.RevokeTenant = channel.unary_unary(
+                '/sessiond.v1.SessionService/RevokeTenant',
+                request_serializer=sessiond_dot_v1_dot_session__service__pb2.RevokeTenantRequest.SerializeToString,
+                response_deserializer=sessiond_dot_v1_dot_session__service__pb2.RevokeTenantResponse.FromString,
+                _registered_method=True)
+        self.RevokeAll = channel.unary_unary(
+                '/sessiond.v1.SessionService/RevokeAll',
+                request_serializer=sessiond_dot_v1_dot_session__service__pb2.RevokeAllRequest.SerializeToString,
+                response_deserializer=sessiond_dot_v1_dot_session__service__pb2.RevokeAllResponse.FromString,
+                _registered_method=True)
 
 
 class SessionServiceServicer(object):
@@ -129,6 +154,53 @@ class SessionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchRevokeSessions(self, request, context):
+        """Ends up to 1,000 sessions in one write, and says of each what became of it.
+
+        Allowed to callers with the role `revoker`, for their tenants.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeDevice(self, request, context):
+        """Ends the living sessions of one subject that have a device label. It looks at 10,000 sessions at most; of a subject with
+        more in its list it ends none and says so.
+
+        Allowed to callers with the role `revoker`, for their tenants.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeSubject(self, request, context):
+        """Ends every session of one subject, or every one but one, in one write however many there are.
+        Sessions opened after it are not touched.
+
+        Allowed to callers with the role `revoker`, for their tenants.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeTenant(self, request, context):
+        """Ends every session of one tenant, in one write however many there are. Sessions opened after it are not touched.
+
+        Allowed to callers with the role `revoker`, for their tenants.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeAll(self, request, context):
+        """Ends every session there is, in one write. Sessions opened after it are not touched.
+
+        Allowed to callers with the role `revoker` that may act for every tenant.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SessionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -161,6 +233,31 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.RevokeSession,
                     request_deserializer=sessiond_dot_v1_dot_session__service__pb2.RevokeSessionRequest.FromString,
                     response_serializer=sessiond_dot_v1_dot_session__service__pb2.RevokeSessionResponse.SerializeToString,
+            ),
+            'BatchRevokeSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchRevokeSessions,
+                    request_deserializer=sessiond_dot_v1_dot_session__service__pb2.BatchRevokeSessionsRequest.FromString,
+                    response_serializer=sessiond_dot_v1_dot_session__service__pb2.BatchRevokeSessionsResponse.SerializeToString,
+            ),
+            'RevokeDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeDevice,
+                    request_deserializer=sessiond_dot_v1_dot_session__service__pb2.RevokeDeviceRequest.FromString,
+                    response_serializer=sessiond_dot_v1_dot_session__service__pb2.RevokeDeviceResponse.SerializeToString,
+            ),
+            'RevokeSubject': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeSubject,
+                    request_deserializer=sessiond_dot_v1_dot_session__service__pb2.RevokeSubjectRequest.FromString,
+                    response_serializer=sessiond_dot_v1_dot_session__service__pb2.RevokeSubjectResponse.SerializeToString,
+            ),
+            'RevokeTenant': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeTenant,
+                    request_deserializer=sessiond_dot_v1_dot_session__service__pb2.RevokeTenantRequest.FromString,
+                    response_serializer=sessiond_dot_v1_dot_session__service__pb2.RevokeTenantResponse.SerializeToString,
+            ),
+            'RevokeAll': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeAll,
+                    request_deserializer=sessiond_dot_v1_dot_session__service__pb2.RevokeAllRequest.FromString,
+                    response_serializer=sessiond_dot_v1_dot_session__service__pb2.RevokeAllResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -326,6 +423,141 @@ class SessionService(object):
             '/sessiond.v1.SessionService/RevokeSession',
             sessiond_dot_v1_dot_session__service__pb2.RevokeSessionRequest.SerializeToString,
             sessiond_dot_v1_dot_session__service__pb2.RevokeSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchRevokeSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sessiond.v1.SessionService/BatchRevokeSessions',
+            sessiond_dot_v1_dot_session__service__pb2.BatchRevokeSessionsRequest.SerializeToString,
+            sessiond_dot_v1_dot_session__service__pb2.BatchRevokeSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sessiond.v1.SessionService/RevokeDevice',
+            sessiond_dot_v1_dot_session__service__pb2.RevokeDeviceRequest.SerializeToString,
+            sessiond_dot_v1_dot_session__service__pb2.RevokeDeviceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sessiond.v1.SessionService/RevokeSubject',
+            sessiond_dot_v1_dot_session__service__pb2.RevokeSubjectRequest.SerializeToString,
+            sessiond_dot_v1_dot_session__service__pb2.RevokeSubjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeTenant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sessiond.v1.SessionService/RevokeTenant',
+            sessiond_dot_v1_dot_session__service__pb2.RevokeTenantRequest.SerializeToString,
+            sessiond_dot_v1_dot_session__service__pb2.RevokeTenantResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeAll(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sessiond.v1.SessionService/RevokeAll',
+            sessiond_dot_v1_dot_session__service__pb2.RevokeAllRequest.SerializeToString,
+            sessiond_dot_v1_dot_session__service__pb2.RevokeAllResponse.FromString,
             options,
             channel_credentials,
             insecure,

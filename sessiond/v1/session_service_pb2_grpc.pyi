@@ -67,6 +67,33 @@ class SessionServiceStub:
 
     Allowed to callers with the role `revoker`, for their tenants.
     """
+    BatchRevokeSessions: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.BatchRevokeSessionsRequest, _session_service_pb2.BatchRevokeSessionsResponse]
+    """Ends up to 1,000 sessions in one write, and says of each what became of it.
+
+    Allowed to callers with the role `revoker`, for their tenants.
+    """
+    RevokeDevice: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.RevokeDeviceRequest, _session_service_pb2.RevokeDeviceResponse]
+    """Ends the living sessions of one subject that have a device label. It looks at 10,000 sessions at most; of a subject with
+    more in its list it ends none and says so.
+
+    Allowed to callers with the role `revoker`, for their tenants.
+    """
+    RevokeSubject: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.RevokeSubjectRequest, _session_service_pb2.RevokeSubjectResponse]
+    """Ends every session of one subject, or every one but one, in one write however many there are.
+    Sessions opened after it are not touched.
+
+    Allowed to callers with the role `revoker`, for their tenants.
+    """
+    RevokeTenant: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.RevokeTenantRequest, _session_service_pb2.RevokeTenantResponse]
+    """Ends every session of one tenant, in one write however many there are. Sessions opened after it are not touched.
+
+    Allowed to callers with the role `revoker`, for their tenants.
+    """
+    RevokeAll: _grpc.UnaryUnaryMultiCallable[_session_service_pb2.RevokeAllRequest, _session_service_pb2.RevokeAllResponse]
+    """Ends every session there is, in one write. Sessions opened after it are not touched.
+
+    Allowed to callers with the role `revoker` that may act for every tenant.
+    """
 
 @_typing.type_check_only
 class SessionServiceAsyncStub(SessionServiceStub):
@@ -106,6 +133,33 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Ends one session, named by its id or by any well-signed token of it, expired or not. Ending it twice is no error.
 
     Allowed to callers with the role `revoker`, for their tenants.
+    """
+    BatchRevokeSessions: _aio.UnaryUnaryMultiCallable[_session_service_pb2.BatchRevokeSessionsRequest, _session_service_pb2.BatchRevokeSessionsResponse]  # type: ignore[assignment]
+    """Ends up to 1,000 sessions in one write, and says of each what became of it.
+
+    Allowed to callers with the role `revoker`, for their tenants.
+    """
+    RevokeDevice: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RevokeDeviceRequest, _session_service_pb2.RevokeDeviceResponse]  # type: ignore[assignment]
+    """Ends the living sessions of one subject that have a device label. It looks at 10,000 sessions at most; of a subject with
+    more in its list it ends none and says so.
+
+    Allowed to callers with the role `revoker`, for their tenants.
+    """
+    RevokeSubject: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RevokeSubjectRequest, _session_service_pb2.RevokeSubjectResponse]  # type: ignore[assignment]
+    """Ends every session of one subject, or every one but one, in one write however many there are.
+    Sessions opened after it are not touched.
+
+    Allowed to callers with the role `revoker`, for their tenants.
+    """
+    RevokeTenant: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RevokeTenantRequest, _session_service_pb2.RevokeTenantResponse]  # type: ignore[assignment]
+    """Ends every session of one tenant, in one write however many there are. Sessions opened after it are not touched.
+
+    Allowed to callers with the role `revoker`, for their tenants.
+    """
+    RevokeAll: _aio.UnaryUnaryMultiCallable[_session_service_pb2.RevokeAllRequest, _session_service_pb2.RevokeAllResponse]  # type: ignore[assignment]
+    """Ends every session there is, in one write. Sessions opened after it are not touched.
+
+    Allowed to callers with the role `revoker` that may act for every tenant.
     """
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -179,6 +233,63 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Ends one session, named by its id or by any well-signed token of it, expired or not. Ending it twice is no error.
 
         Allowed to callers with the role `revoker`, for their tenants.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchRevokeSessions(
+        self,
+        request: _session_service_pb2.BatchRevokeSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.BatchRevokeSessionsResponse, _abc.Awaitable[_session_service_pb2.BatchRevokeSessionsResponse]]:
+        """Ends up to 1,000 sessions in one write, and says of each what became of it.
+
+        Allowed to callers with the role `revoker`, for their tenants.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeDevice(
+        self,
+        request: _session_service_pb2.RevokeDeviceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.RevokeDeviceResponse, _abc.Awaitable[_session_service_pb2.RevokeDeviceResponse]]:
+        """Ends the living sessions of one subject that have a device label. It looks at 10,000 sessions at most; of a subject with
+        more in its list it ends none and says so.
+
+        Allowed to callers with the role `revoker`, for their tenants.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeSubject(
+        self,
+        request: _session_service_pb2.RevokeSubjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.RevokeSubjectResponse, _abc.Awaitable[_session_service_pb2.RevokeSubjectResponse]]:
+        """Ends every session of one subject, or every one but one, in one write however many there are.
+        Sessions opened after it are not touched.
+
+        Allowed to callers with the role `revoker`, for their tenants.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeTenant(
+        self,
+        request: _session_service_pb2.RevokeTenantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.RevokeTenantResponse, _abc.Awaitable[_session_service_pb2.RevokeTenantResponse]]:
+        """Ends every session of one tenant, in one write however many there are. Sessions opened after it are not touched.
+
+        Allowed to callers with the role `revoker`, for their tenants.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeAll(
+        self,
+        request: _session_service_pb2.RevokeAllRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_session_service_pb2.RevokeAllResponse, _abc.Awaitable[_session_service_pb2.RevokeAllResponse]]:
+        """Ends every session there is, in one write. Sessions opened after it are not touched.
+
+        Allowed to callers with the role `revoker` that may act for every tenant.
         """
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

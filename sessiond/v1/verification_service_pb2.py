@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&sessiond/v1/verification_service.proto\x12\x0bsessiond.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"]\n\rVerifyRequest\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x10\n\x08\x61udience\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\x14\n\x0cmin_revision\x18\x04 \x01(\x04\"\x84\x02\n\x0eVerifyResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x11\n\tclient_id\x18\x04 \x01(\t\x12\x10\n\x08\x61udience\x18\x05 \x01(\t\x12\x12\n\ngeneration\x18\x06 \x01(\r\x12-\n\tissued_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x63laims_json\x18\t \x01(\t\x12\x10\n\x08revision\x18\n \x01(\x04\x32]\n\x13VerificationService\x12\x46\n\x06Verify\x12\x1a.sessiond.v1.VerifyRequest\x1a\x1b.sessiond.v1.VerifyResponse\"\x03\x90\x02\x01\x42\\\n\x0eio.sessiond.v1P\x01Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\xaa\x02\x0bSessiond.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&sessiond/v1/verification_service.proto\x12\x0bsessiond.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x01\n\rRequiredClaim\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\x0b\x65quals_json\x18\x02 \x01(\tH\x00\x12\x17\n\rcontains_json\x18\x03 \x01(\tH\x00\x12,\n\x07max_age\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationH\x00\x42\x0b\n\tcondition\"\x92\x01\n\rVerifyRequest\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x10\n\x08\x61udience\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\x14\n\x0cmin_revision\x18\x04 \x01(\x04\x12\x33\n\x0frequired_claims\x18\x05 \x03(\x0b\x32\x1a.sessiond.v1.RequiredClaim\"\x84\x02\n\x0eVerifyResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x11\n\tclient_id\x18\x04 \x01(\t\x12\x10\n\x08\x61udience\x18\x05 \x01(\t\x12\x12\n\ngeneration\x18\x06 \x01(\r\x12-\n\tissued_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x63laims_json\x18\t \x01(\t\x12\x10\n\x08revision\x18\n \x01(\x04\"\xac\x01\n\x12\x42\x61tchVerifyRequest\x12\x15\n\raccess_tokens\x18\x01 \x03(\t\x12\x10\n\x08\x61udience\x18\x02 \x01(\t\x12\x0e\n\x06tenant\x18\x03 \x01(\t\x12\x14\n\x0cmin_revision\x18\x04 \x01(\x04\x12\x33\n\x0frequired_claims\x18\x05 \x03(\x0b\x32\x1a.sessiond.v1.RequiredClaim\x12\x12\n\nwith_texts\x18\x06 \x01(\x08\"B\n\x0c\x46\x61iledClaims\x12\x13\n\x0btoken_place\x18\x01 \x01(\r\x12\x1d\n\x15required_claim_places\x18\x02 \x03(\r\"\x88\x02\n\x13\x42\x61tchVerifyResponse\x12\x10\n\x08verdicts\x18\x01 \x01(\x0c\x12\x13\n\x0bsession_ids\x18\x02 \x01(\x0c\x12\x13\n\x0bgenerations\x18\x03 \x03(\r\x12\x11\n\tissued_at\x18\x04 \x03(\x03\x12\x12\n\nexpires_at\x18\x05 \x03(\x03\x12\x0f\n\x07tenants\x18\x06 \x03(\t\x12\x10\n\x08subjects\x18\x07 \x03(\t\x12\x12\n\nclient_ids\x18\x08 \x03(\t\x12\x13\n\x0b\x63laims_json\x18\t \x03(\t\x12\x30\n\rfailed_claims\x18\n \x03(\x0b\x32\x19.sessiond.v1.FailedClaims\x12\x10\n\x08revision\x18\x0b \x01(\x04\x32\xb4\x01\n\x13VerificationService\x12\x46\n\x06Verify\x12\x1a.sessiond.v1.VerifyRequest\x1a\x1b.sessiond.v1.VerifyResponse\"\x03\x90\x02\x01\x12U\n\x0b\x42\x61tchVerify\x12\x1f.sessiond.v1.BatchVerifyRequest\x1a .sessiond.v1.BatchVerifyResponse\"\x03\x90\x02\x01\x42\\\n\x0eio.sessiond.v1P\x01Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\xaa\x02\x0bSessiond.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +36,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\016io.sessiond.v1P\001Z:github.com/sessiond/sessiond/gen/go/sessiond/v1;sessiondv1\252\002\013Sessiond.V1'
   _globals['_VERIFICATIONSERVICE'].methods_by_name['Verify']._loaded_options = None
   _globals['_VERIFICATIONSERVICE'].methods_by_name['Verify']._serialized_options = b'\220\002\001'
-  _globals['_VERIFYREQUEST']._serialized_start=88
-  _globals['_VERIFYREQUEST']._serialized_end=181
-  _globals['_VERIFYRESPONSE']._serialized_start=184
-  _globals['_VERIFYRESPONSE']._serialized_end=444
-  _globals['_VERIFICATIONSERVICE']._serialized_start=446
-  _globals['_VERIFICATIONSERVICE']._serialized_end=539
+  _globals['_VERIFICATIONSERVICE'].methods_by_name['BatchVerify']._loaded_options = None
+  _globals['_VERIFICATIONSERVICE'].methods_by_name['BatchVerify']._serialized_options = b'\220\002\001'
+  _globals['_REQUIREDCLAIM']._serialized_start=121
+  _globals['_REQUIREDCLAIM']._serialized_end=257
+  _globals['_VERIFYREQUEST']._serialized_start=260
+  _globals['_VERIFYREQUEST']._serialized_end=406
+  _globals['_VERIFYRESPONSE']._serialized_start=409
+  _globals['_VERIFYRESPONSE']._serialized_end=669
+  _globals['_BATCHVERIFYREQUEST']._serialized_start=672
+  _globals['_BATCHVERIFYREQUEST']._serialized_end=844
+  _globals['_FAILEDCLAIMS']._serialized_start=846
+  _globals['_FAILEDCLAIMS']._serialized_end=912
+  _globals['_BATCHVERIFYRESPONSE']._serialized_start=915
+  _globals['_BATCHVERIFYRESPONSE']._serialized_end=1179
+  _globals['_VERIFICATIONSERVICE']._serialized_start=1182
+  _globals['_VERIFICATIONSERVICE']._serialized_end=1362
 # @@protoc_insertion_point(module_scope)

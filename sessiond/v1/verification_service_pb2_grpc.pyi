@@ -38,6 +38,11 @@ class VerificationServiceStub:
 
     Allowed to callers with the role `verifier`, for their tenants.
     """
+    BatchVerify: _grpc.UnaryUnaryMultiCallable[_verification_service_pb2.BatchVerifyRequest, _verification_service_pb2.BatchVerifyResponse]
+    """Judges up to 1,024 access tokens at once, all with one revision, and answers in columns: one byte for each token says whether it is good.
+
+    Allowed to callers with the role `verifier`, for their tenants.
+    """
 
 @_typing.type_check_only
 class VerificationServiceAsyncStub(VerificationServiceStub):
@@ -46,6 +51,11 @@ class VerificationServiceAsyncStub(VerificationServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Verify: _aio.UnaryUnaryMultiCallable[_verification_service_pb2.VerifyRequest, _verification_service_pb2.VerifyResponse]  # type: ignore[assignment]
     """Says who an access token speaks for. A token that is not good is status UNAUTHENTICATED with INVALID_ACCESS_TOKEN and its cause.
+
+    Allowed to callers with the role `verifier`, for their tenants.
+    """
+    BatchVerify: _aio.UnaryUnaryMultiCallable[_verification_service_pb2.BatchVerifyRequest, _verification_service_pb2.BatchVerifyResponse]  # type: ignore[assignment]
+    """Judges up to 1,024 access tokens at once, all with one revision, and answers in columns: one byte for each token says whether it is good.
 
     Allowed to callers with the role `verifier`, for their tenants.
     """
@@ -60,6 +70,17 @@ class VerificationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_verification_service_pb2.VerifyResponse, _abc.Awaitable[_verification_service_pb2.VerifyResponse]]:
         """Says who an access token speaks for. A token that is not good is status UNAUTHENTICATED with INVALID_ACCESS_TOKEN and its cause.
+
+        Allowed to callers with the role `verifier`, for their tenants.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchVerify(
+        self,
+        request: _verification_service_pb2.BatchVerifyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_verification_service_pb2.BatchVerifyResponse, _abc.Awaitable[_verification_service_pb2.BatchVerifyResponse]]:
+        """Judges up to 1,024 access tokens at once, all with one revision, and answers in columns: one byte for each token says whether it is good.
 
         Allowed to callers with the role `verifier`, for their tenants.
         """

@@ -51,7 +51,9 @@ def printed(start: str) -> list[Cause]:
 
 def test_printed_order_names_every_cause_once() -> None:
     """The page places each cause at one place in the order of judgement."""
-    assert sorted(Cause) == sorted([*printed("Before the store is asked"), *printed("From the session")])
+    sentences = ("Before a local verifier looks at a token", "Before the store is asked", "From the session")
+
+    assert sorted(Cause) == sorted(cause for start in sentences for cause in printed(start))
 
 
 def test_printed_order_before_the_store_is_that_of_the_extension() -> None:
@@ -66,9 +68,13 @@ def test_printed_order_before_the_store_is_that_of_the_extension() -> None:
 
 
 def test_printed_order_from_the_session_is_that_of_the_rules() -> None:
-    """The causes before the generation stand as in the table of the rules; the generation decides among the rest."""
+    """
+    The causes before the generation stand as in the table of the rules; the generation decides among the rest.
+
+    A session has one end, so the causes that only an end can have share the place of the first of them.
+    """
     order = printed("From the session")
-    rules = [cause for cause, _ in FAULTS]
+    rules = [one for cause, _ in FAULTS for one in ((cause, Cause.EVICTED) if cause is Cause.REVOKED else (cause,))]
     *before, last = rules
 
     assert before == order[: len(before)]
