@@ -72,8 +72,10 @@ class View:
     What a decision sees, all from one transaction.
 
     ``session`` is None where the id is unknown; in ``create`` it is the session
-    that an earlier call with the same request made. ``prior`` is that call's
-    row. ``revision`` is the store's; a change that raises it gets
+    that an earlier call with the same request made, in ``cut`` the one to be
+    spared. ``siblings`` are, in ``create`` alone, sessions of the same subject's
+    hash that have no end of their own, the newest first. ``prior`` is that
+    call's row. ``revision`` is the store's; a change that raises it gets
     ``revision + 1``. ``serving_ms`` is the serving clock: the milliseconds in
     which the store could acknowledge writes, over its whole life.
     ``keys_revision`` is the revision that the last change of the keyset got, 0
@@ -88,6 +90,15 @@ class View:
     revision: int
     serving_ms: int
     keys_revision: int = 0
+    siblings: Sequence[Session] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndedSession:
+    """A session as its end leaves it, and the entry of the revocation log that tells of it; its number is ignored."""
+
+    session: Session
+    revocation: Revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +106,17 @@ class Change(Generic[T]):
     """
     What a decision wants written, and the result to return.
 
-    ``session`` is the record to write, None to leave it. ``revocation`` raises
-    the revision and is logged with the new number; the number it carries is
-    ignored, as is ``Event.sequence``. ``answer`` is kept under the call's
-    request, where it has one. ``cut`` cuts a scope in the same transaction, after
-    the revocation, and raises the revision once more; the numbers it carries are
-    ignored. A Change of a result alone writes nothing.
+    ``session`` is the record to write, None to leave it. ``ended`` are sessions
+    that end, each of which raises the revision by one and is logged with the
+    new number. ``cut`` cuts a scope, last, and raises the revision once more.
+    ``answer`` is kept under the call's request, where it has one. The numbers
+    that entries of the log, cuts and events carry are ignored. A Change of a
+    result alone writes nothing.
     """
 
     result: T
     session: Session | None = None
-    revocation: Revocation | None = None
+    ended: Sequence[EndedSession] = ()
     cut: tuple[Scope, Cut] | None = None
     events: Sequence[Event] = ()
     answer: RequestRecord | None = None
@@ -152,6 +163,7 @@ class Swept:
     events: int = 0
     revocations: int = 0
     cuts: int = 0
+    refusal_events: int = 0
     more: bool = False
 
 
@@ -179,37 +191,44 @@ class Store(Protocol):
         subject_hash: bytes,
         request: Request | None,
         decide: Callable[[View], Change[T]],
+        *,
+        siblings: int = 0,
     ) -> T:
         """
         Add the session of the decision's change. ``View.cuts`` are those of the two scopes.
 
         Its id must be new, or that of ``View.session``: then what an earlier call of the same request made is changed.
+        ``View.siblings`` are the newest *siblings* sessions of the subject's hash, and only those may end.
+        A damaged one is left out.
         """
         ...
 
     def rotate(self, session_id: bytes, decide: Callable[[View], Change[T]]) -> T:
-        """Change a session by the rules of Refresh."""
+        """Change a session by the rules of Refresh, or end it."""
         ...
 
     def update(self, session_id: bytes, request: Request | None, decide: Callable[[View], Change[T]]) -> T:
         """Change a session's claims or data."""
         ...
 
-    def revoke(self, session_id: bytes, request: Request | None, decide: Callable[[View], Change[T]]) -> T:
-        """End a session."""
+    def revoke(
+        self, session_ids: Sequence[bytes], request: Request | None, decide: Callable[[Sequence[View]], Change[T]]
+    ) -> T:
+        """
+        End sessions, all in one transaction: those of ``Change.ended``, each of which the decision must have seen.
+
+        *decide* gets one view for each of *session_ids*, in their order. An id that stands there twice is a ValueError.
+        """
         ...
 
     def cut(
-        self,
-        scope: Scope,
-        request: Request | None,
-        decide: Callable[[Cut | None, RequestRecord | None, int], tuple[Cut, Event, RequestRecord | None] | None],
-    ) -> int:
+        self, scope: Scope, except_session_id: bytes, request: Request | None, decide: Callable[[View], Change[T]]
+    ) -> T:
         """
-        Revoke a whole scope at once, however many sessions it has; gives the store's revision afterwards.
+        Revoke a whole scope at once, however many sessions it has: ``Change.cut``, which must be of *scope*.
 
-        *decide* gets the scope's present cut, the prior row and the revision that
-        the new cut would have; None means that nothing is to be written.
+        ``View.session`` is the session that is to be spared, with the cuts that cover it; b"" spares none.
+        ``Change.session`` is its next state, and the cut carries its id.
         """
         ...
 
@@ -221,8 +240,9 @@ class Store(Protocol):
         """
         Read up to *limit* sessions under a subject's hash with ids above *after* (b"" starts), and the revision.
 
-        In the order of ids. Subjects of one hash come together; the caller
-        compares names.
+        In the order of ids. A session that has an end of its own is not among
+        them: it is found by its id alone. Subjects of one hash come together;
+        the caller compares names.
         """
         ...
 
@@ -238,7 +258,8 @@ class Store(Protocol):
         """
         Read the revision: the number of changes that verifiers must know, under the incarnation.
 
-        The upper 16 bits are the incarnation, 1 at first; a restore starts a new one.
+        The upper 16 bits are the incarnation, 1 at first; a restore starts a new one. No write verb of any process
+        that has returned stands above it; a read may, by what is durable and not yet answered.
         """
         ...
 
@@ -250,8 +271,12 @@ class Store(Protocol):
         """Read up to *limit* entries of the revocation log above *revision*, in order, and the store's revision."""
         ...
 
-    def events_after(self, sequence: int, limit: int) -> list[Event]:
-        """Read up to *limit* events above *sequence*, in order."""
+    def events_after(self, sequence: int, limit: int) -> tuple[list[Event], int]:
+        """Read up to *limit* events above *sequence*, in order, and the sequence of the last one that was written."""
+        ...
+
+    def events_of_session(self, session_id: bytes, limit: int) -> list[Event]:
+        """Read the newest *limit* events of a session, in order."""
         ...
 
     def installation(self, make: Callable[[], bytes]) -> bytes:
@@ -271,13 +296,24 @@ class Store(Protocol):
         """
         ...
 
-    def sweep(self, now: int, events_before: int, limit: int) -> Swept:
+    def sweep(
+        self,
+        now: int,
+        events_before: int,
+        limit: int,
+        *,
+        max_events: int | None = None,
+        max_refusal_events: int | None = None,
+    ) -> Swept:
         """
-        Delete up to *limit* rows that cannot matter any more.
+        Delete up to *limit* rows that cannot matter any more, or that are beyond what may be kept.
 
         Sessions, request rows, cuts and log entries go once their
         ``keep_until`` (a session's: ``expires_at`` plus the grace the store
         was opened with) is <= *now*; events once they are older than *events_before*.
+        Of events beyond *max_events* those of the smallest sequences go, and so
+        of refusals, which do not count among those, beyond *max_refusal_events*;
+        None is no bound.
         """
         ...
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from sessiond.errors import StoreUnavailableError
 from sessiond.store.contract import Health
 from sessiond.store.records import Cut, Event, KeyRecord, RequestRecord, Revocation, Scope, Session
-from sessiond.store.transactional import DEADLINES, Counters, Rows, Table, TransactionalStore
+from sessiond.store.rows import DEADLINES, Counters, Rows, Table
+from sessiond.store.transactional import TransactionalStore
 
 T = TypeVar("T")
 
@@ -63,6 +64,7 @@ class _Rows:
         self._keys: dict[bytes, KeyRecord] = {}
         self._revocations: dict[int, Revocation] = {}
         self._events: dict[int, Event] = {}
+        self._refusals: dict[int, Event] = {}
         self._installation: bytes | None = None
         self._swept: dict[Table, dict[Any, Any]] = {
             Table.SESSIONS: self._sessions,
@@ -70,6 +72,7 @@ class _Rows:
             Table.CUTS: self._cuts,
             Table.REVOCATIONS: self._revocations,
             Table.EVENTS: self._events,
+            Table.REFUSALS: self._refusals,
         }
 
     def counters(self) -> Counters:
@@ -82,8 +85,11 @@ class _Rows:
         return self._sessions.get(session_id)
 
     def sessions_of(self, subject_hash: bytes, after: bytes, limit: int) -> list[Session]:
-        found = (row for row in self._sessions.values() if row.subject_hash == subject_hash and row.id > after)
-        return heapq.nsmallest(limit, found, key=lambda session: session.id)
+        living = (row for row in self._living(subject_hash) if row.id > after)
+        return heapq.nsmallest(limit, living, key=lambda session: session.id)
+
+    def newest_sessions_of(self, subject_hash: bytes, limit: int) -> list[Session]:
+        return heapq.nlargest(limit, self._living(subject_hash), key=lambda session: session.id)
 
     def write_session(self, session: Session, before: Session | None) -> None:  # noqa: ARG002 - no index to move
         self._sessions[session.id] = session
@@ -119,10 +125,14 @@ class _Rows:
         self._revocations[revocation.revision] = revocation
 
     def events_after(self, sequence: int, limit: int) -> list[Event]:
-        return _above(self._events.items(), sequence, limit)
+        return _above(self._all_events(), sequence, limit)
+
+    def events_of_session(self, session_id: bytes, limit: int) -> list[Event]:
+        told = [event for _, event in self._all_events() if session_id and event.session_id == session_id]
+        return told[max(0, len(told) - limit) :]
 
     def write_event(self, event: Event) -> None:
-        self._events[event.sequence] = event
+        (self._refusals if event.refusal else self._events)[event.sequence] = event
 
     def installation(self) -> bytes | None:
         return self._installation
@@ -130,13 +140,23 @@ class _Rows:
     def write_installation(self, sealed: bytes) -> None:
         self._installation = sealed
 
-    def delete_expired(self, table: Table, until: int, limit: int) -> int:
+    def delete_expired(self, table: Table, until: int, limit: int, most: int | None) -> int:
         rows, deadline = self._swept[table], DEADLINES[table]
-        expired = [(deadline(row), key) for key, row in rows.items() if deadline(row) <= until]
-        due = heapq.nsmallest(limit, expired, key=lambda pair: pair[0])
-        for _, key in due:
+        due = (key for key, row in rows.items() if deadline(row) <= until)
+        going = set(heapq.nsmallest(limit, due, key=lambda key: deadline(rows[key])))
+        if most is not None:
+            n_beyond = min(limit, len(rows) - most) - len(going)
+            going.update(heapq.nsmallest(n_beyond, rows.keys() - going))
+        for key in going:
             del rows[key]
-        return len(due)
+        return len(going)
+
+    def _living(self, subject_hash: bytes) -> Iterator[Session]:
+        return (row for row in self._sessions.values() if row.subject_hash == subject_hash and row.end is None)
+
+    def _all_events(self) -> Iterator[tuple[int, Event]]:
+        """Give the events with their numbers, the refusals among them, in order."""
+        return heapq.merge(self._events.items(), self._refusals.items(), key=lambda pair: pair[0])
 
 
 def _above(rows: Iterable[tuple[int, T]], number: int, limit: int) -> list[T]:

@@ -132,7 +132,8 @@ class Cut(Record, frozen=True):
     The revision at which all of a scope was revoked: sessions born before it are dead.
 
     The cut may be deleted once ``keep_until`` has passed: nothing older than
-    it can be alive then.
+    it can be alive then. One session may be spared, ``except_session_id``: its
+    record is born at the cut, and its tokens from before it live until ``except_until``.
     """
 
     revision: int
@@ -140,6 +141,8 @@ class Cut(Record, frozen=True):
     keep_until: int
     reason: str = ""
     actor: str = ""
+    except_session_id: bytes = b""
+    except_until: int = 0
 
 
 class RevocationKind(enum.IntEnum):
@@ -155,7 +158,8 @@ class Revocation(Record, frozen=True):
     One entry of the revocation log. There is exactly one per revision.
 
     SESSION: ``session_id`` ended with ``cause``. CUT: ``scope`` was cut at
-    ``revision``. KEYS: the keyset changed; read it again.
+    ``revision``, all but ``except_session_id``, as :class:`Cut` says. KEYS: the
+    keyset changed; read it again.
     """
 
     revision: int
@@ -165,6 +169,8 @@ class Revocation(Record, frozen=True):
     session_id: bytes = b""
     cause: Cause | None = None
     scope: Scope | None = None
+    except_session_id: bytes = b""
+    except_until: int = 0
 
 
 class Purpose(enum.IntEnum):
@@ -205,8 +211,11 @@ class Event(Record, frozen=True):
     """
     One thing that happened to a session or a key, written in the same transaction as the change.
 
-    ``kind`` is a name of ``authority.events.Kind``; ``sequence`` is given by
-    the store. ``details`` are short texts for people: never a token.
+    ``kind`` is a name of ``authority.events.EventKind``; ``sequence`` is given by
+    the store. ``details`` are short texts for people: never a token. A
+    ``refusal`` changed nothing but counters, be it that a call was refused or
+    that it was given again what another had got: such events have a bound of
+    their own, so that no flood of them drives others out.
     """
 
     sequence: int
@@ -223,6 +232,7 @@ class Event(Record, frozen=True):
     actor: str = ""
     request_hash: bytes = b""
     details: dict[str, str] = {}
+    refusal: bool = False
 
 
 class RequestRecord(Record, frozen=True):
@@ -230,7 +240,8 @@ class RequestRecord(Record, frozen=True):
     What a mutation with a request id answered, kept so that its repetition gets the same answer.
 
     ``request_hash`` is a hash of the whole request: the same id with another
-    request is a fault of the caller.
+    request is a fault of the caller. ``outcome`` is what came of it, as
+    the decision that wrote it spells it; ``at`` is when it was done.
     """
 
     request_hash: bytes
@@ -239,3 +250,5 @@ class RequestRecord(Record, frozen=True):
     key_id: bytes = b""
     other_key_id: bytes = b""
     revision: int = 0
+    outcome: bytes = b""
+    at: int = 0

@@ -9,16 +9,14 @@ Rule 3: revisions and event sequences are given here, from the counters of the t
 
 from __future__ import annotations
 
-import enum
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from sessiond.store.contract import (
-    INCARNATION_BITS,
-    REVISION_BITS,
     Change,
     Cuts,
     Health,
@@ -31,8 +29,6 @@ from sessiond.store.contract import (
 from sessiond.store.records import (
     Cut,
     Event,
-    KeyRecord,
-    Record,
     RequestRecord,
     Revocation,
     RevocationKind,
@@ -40,137 +36,14 @@ from sessiond.store.records import (
     ScopeKind,
     Session,
 )
+from sessiond.store.rows import Counters, Rows, Table
 
 T = TypeVar("T")
 
-FIRST_REVISION = 1 << (REVISION_BITS - INCARNATION_BITS)
 EVERYTHING = Scope(ScopeKind.ALL)
 
 MAX_TICK_MS = 3_000
 """More time than this between two ticks was not served through: no process was up, or writes failed."""
-
-
-class Counters(Record, frozen=True):
-    """
-    The numbers that a store counts with.
-
-    ``sequence`` is that of the last event. ``ticked_ms`` is what the machine's
-    monotonic clock read at the last tick, by whichever process; None before the first.
-    """
-
-    revision: int = FIRST_REVISION
-    keys_revision: int = 0
-    sequence: int = 0
-    serving_ms: int = 0
-    ticked_ms: int | None = None
-
-
-class Table(enum.Enum):
-    """The tables whose rows are swept once their deadline has passed."""
-
-    SESSIONS = 1
-    REQUESTS = 2
-    CUTS = 3
-    REVOCATIONS = 4
-    EVENTS = 5
-
-
-DEADLINES: dict[Table, Callable[[Any], int]] = {
-    Table.SESSIONS: lambda session: session.expires_at,
-    Table.REQUESTS: lambda record: record.keep_until,
-    Table.CUTS: lambda cut: cut.keep_until,
-    Table.REVOCATIONS: lambda revocation: revocation.keep_until,
-    Table.EVENTS: lambda event: event.at,
-}
-"""What gives the deadline of a table's rows."""
-
-
-class Rows(Protocol):
-    """
-    The rows of a store as one transaction sees them, its own writes included once a verb has returned.
-
-    ``write_…`` adds a row or replaces the one of its key.
-    """
-
-    def counters(self) -> Counters:
-        """Read the counters."""
-        ...
-
-    def write_counters(self, counters: Counters) -> None:
-        """Write the counters."""
-        ...
-
-    def session(self, session_id: bytes) -> Session | None:
-        """Read a session."""
-        ...
-
-    def sessions_of(self, subject_hash: bytes, after: bytes, limit: int) -> list[Session]:
-        """Read up to *limit* sessions of a subject's hash with ids above *after*, in the order of ids."""
-        ...
-
-    def write_session(self, session: Session, before: Session | None) -> None:
-        """Write a session in place of *before*, None where its id is new."""
-        ...
-
-    def request(self, key: bytes) -> RequestRecord | None:
-        """Read the row of an earlier call."""
-        ...
-
-    def write_request(self, key: bytes, record: RequestRecord) -> None:
-        """Write the row of a call."""
-        ...
-
-    def cut(self, scope: Scope) -> Cut | None:
-        """Read the cut of a scope."""
-        ...
-
-    def cuts(self) -> dict[Scope, Cut]:
-        """Read every cut."""
-        ...
-
-    def write_cut(self, scope: Scope, cut: Cut) -> None:
-        """Write the cut of a scope."""
-        ...
-
-    def keys(self) -> list[KeyRecord]:
-        """Read every key, in the order of key ids."""
-        ...
-
-    def write_key(self, key: KeyRecord) -> None:
-        """Write a key."""
-        ...
-
-    def delete_key(self, key_id: bytes) -> None:
-        """Delete a key, if there is one of the id."""
-        ...
-
-    def revocations_after(self, revision: int, limit: int) -> list[Revocation]:
-        """Read up to *limit* entries of the revocation log above *revision*, in order."""
-        ...
-
-    def write_revocation(self, revocation: Revocation) -> None:
-        """Write an entry of the revocation log."""
-        ...
-
-    def events_after(self, sequence: int, limit: int) -> list[Event]:
-        """Read up to *limit* events above *sequence*, in order."""
-        ...
-
-    def write_event(self, event: Event) -> None:
-        """Write an event."""
-        ...
-
-    def installation(self) -> bytes | None:
-        """Read the sealed secrets of the installation."""
-        ...
-
-    def write_installation(self, sealed: bytes) -> None:
-        """Write the sealed secrets of the installation."""
-        ...
-
-    def delete_expired(self, table: Table, until: int, limit: int) -> int:
-        """Delete up to *limit* rows whose deadline is <= *until*, the earliest first, and give their number."""
-        ...
 
 
 class TransactionalStore(ABC):
@@ -206,24 +79,32 @@ class TransactionalStore(ABC):
         """Finish the writes that were accepted, release everything."""
 
     def create(
-        self, tenant_hash: bytes, subject_hash: bytes, request: Request | None, decide: Callable[[View], Change[T]]
+        self,
+        tenant_hash: bytes,
+        subject_hash: bytes,
+        request: Request | None,
+        decide: Callable[[View], Change[T]],
+        *,
+        siblings: int = 0,
     ) -> T:
         """Add the session of the decision's change, or change the one that an earlier call with the request made."""
 
         def work(rows: Rows) -> T:
             prior = _prior(rows, request)
             made = rows.session(prior.session_id) if prior is not None else None
-            change = decide(_view(rows, made, _cuts(rows, tenant_hash, subject_hash), prior))
+            view = _view(rows, made, _cuts(rows, tenant_hash, subject_hash), prior)
+            newest = rows.newest_sessions_of(subject_hash, siblings) if siblings else []
+            change = decide(dataclasses.replace(view, siblings=newest))
             before = rows.session(change.session.id) if change.session is not None else None
             if before is not None and before != made:
                 message = "create: the id of the session is not new"
                 raise ValueError(message)
-            return _apply(rows, before, request, change)
+            return _apply(rows, before, request, change, endable=newest)
 
         return self._write(work)
 
     def rotate(self, session_id: bytes, decide: Callable[[View], Change[T]]) -> T:
-        """Change a session by the rules of Refresh."""
+        """Change a session by the rules of Refresh, or end it."""
         return self.update(session_id, None, decide)
 
     def update(self, session_id: bytes, request: Request | None, decide: Callable[[View], Change[T]]) -> T:
@@ -236,31 +117,48 @@ class TransactionalStore(ABC):
             if session is not None and (view.session is None or session.id != session_id):
                 message = "the session of a change must be the one that the call names, and be in the store"
                 raise ValueError(message)
-            return _apply(rows, view.session, request, change)
+            endable = [view.session] if view.session is not None else []
+            return _apply(rows, view.session, request, change, endable=endable)
 
         return self._write(work)
 
-    def revoke(self, session_id: bytes, request: Request | None, decide: Callable[[View], Change[T]]) -> T:
-        """End a session."""
-        return self.update(session_id, request, decide)
+    def revoke(
+        self, session_ids: Sequence[bytes], request: Request | None, decide: Callable[[Sequence[View]], Change[T]]
+    ) -> T:
+        """End sessions, all in one transaction."""
+
+        def work(rows: Rows) -> T:
+            if len(set(session_ids)) != len(session_ids):
+                message = "revoke: a session stands twice in the list"
+                raise ValueError(message)
+            prior = _prior(rows, request)
+            views = [_session_view(rows, session_id, prior) for session_id in session_ids]
+            change = decide(views)
+            if change.session is not None:
+                message = "revoke: what ends stands in `ended`"
+                raise ValueError(message)
+            endable = [view.session for view in views if view.session is not None]
+            return _apply(rows, None, request, change, endable=endable)
+
+        return self._write(work)
 
     def cut(
-        self,
-        scope: Scope,
-        request: Request | None,
-        decide: Callable[[Cut | None, RequestRecord | None, int], tuple[Cut, Event, RequestRecord | None] | None],
-    ) -> int:
-        """Revoke a whole scope at once, however many sessions it has; gives the store's revision afterwards."""
+        self, scope: Scope, except_session_id: bytes, request: Request | None, decide: Callable[[View], Change[T]]
+    ) -> T:
+        """Revoke a whole scope at once, however many sessions it has."""
 
-        def work(rows: Rows) -> int:
-            counters = rows.counters()
-            decided = decide(rows.cut(scope), _prior(rows, request), counters.revision + 1)
-            if decided is None:
-                return counters.revision
-            cut, event, answer = decided
-            counters = _write_cut(rows, counters, scope, cut)
-            _finish(rows, counters, (event,), request, answer)
-            return counters.revision
+        def work(rows: Rows) -> T:
+            view = _session_view(rows, except_session_id, _prior(rows, request))
+            change = decide(view)
+            names_spared = change.session is None or (view.session is not None and change.session.id == view.session.id)
+            names_cut = change.cut is None or (scope, except_session_id) == (
+                change.cut[0],
+                change.cut[1].except_session_id,
+            )
+            if not names_spared or not names_cut:
+                message = "cut: the change must be of the scope and the spared session that the call names"
+                raise ValueError(message)
+            return _apply(rows, view.session, request, change)
 
         return self._write(work)
 
@@ -309,9 +207,13 @@ class TransactionalStore(ABC):
         """Read up to *limit* entries of the revocation log above *revision*, in order, and the store's revision."""
         return self._read(lambda rows: (rows.revocations_after(revision, limit), rows.counters().revision))
 
-    def events_after(self, sequence: int, limit: int) -> list[Event]:
-        """Read up to *limit* events above *sequence*, in order."""
-        return self._read(lambda rows: rows.events_after(sequence, limit))
+    def events_after(self, sequence: int, limit: int) -> tuple[list[Event], int]:
+        """Read up to *limit* events above *sequence*, in order, and the sequence of the last one that was written."""
+        return self._read(lambda rows: (rows.events_after(sequence, limit), rows.counters().sequence))
+
+    def events_of_session(self, session_id: bytes, limit: int) -> list[Event]:
+        """Read the newest *limit* events of a session, in order."""
+        return self._read(lambda rows: rows.events_of_session(session_id, limit))
 
     def installation(self, make: Callable[[], bytes]) -> bytes:
         """Read the secrets of this installation, sealed by the caller; the first call keeps what *make* gives."""
@@ -353,20 +255,29 @@ class TransactionalStore(ABC):
 
         self._write(work)
 
-    def sweep(self, now: int, events_before: int, limit: int) -> Swept:
-        """Delete up to *limit* rows that cannot matter any more."""
+    def sweep(
+        self,
+        now: int,
+        events_before: int,
+        limit: int,
+        *,
+        max_events: int | None = None,
+        max_refusal_events: int | None = None,
+    ) -> Swept:
+        """Delete up to *limit* rows that cannot matter any more, or that are beyond what may be kept."""
 
         def work(rows: Rows) -> Swept:
-            deadlines = {
-                Table.SESSIONS: now - self._session_grace_seconds,
-                Table.REQUESTS: now,
-                Table.CUTS: now,
-                Table.REVOCATIONS: now,
-                Table.EVENTS: events_before - 1,
+            bounds: dict[Table, tuple[int, int | None]] = {
+                Table.SESSIONS: (now - self._session_grace_seconds, None),
+                Table.REQUESTS: (now, None),
+                Table.CUTS: (now, None),
+                Table.REVOCATIONS: (now, None),
+                Table.EVENTS: (events_before - 1, max_events),
+                Table.REFUSALS: (events_before - 1, max_refusal_events),
             }
             left, deleted = limit, {}
-            for table, until in deadlines.items():
-                deleted[table] = rows.delete_expired(table, until, left) if left else 0
+            for table, (until, most) in bounds.items():
+                deleted[table] = rows.delete_expired(table, until, left, most) if left else 0
                 left -= deleted[table]
             return Swept(
                 sessions=deleted[Table.SESSIONS],
@@ -374,6 +285,7 @@ class TransactionalStore(ABC):
                 events=deleted[Table.EVENTS],
                 revocations=deleted[Table.REVOCATIONS],
                 cuts=deleted[Table.CUTS],
+                refusal_events=deleted[Table.REFUSALS],
                 more=left == 0,
             )
 
@@ -408,13 +320,31 @@ def _keys_view(rows: Rows, prior: RequestRecord | None) -> KeysView:
     return KeysView(rows.keys(), prior, counters.revision, counters.keys_revision)
 
 
-def _apply(rows: Rows, before: Session | None, request: Request | None, change: Change[T]) -> T:
-    """Write a change whose session was checked to be new, or to be *before*'s next state."""
-    counters = rows.counters()
+def _apply(
+    rows: Rows, before: Session | None, request: Request | None, change: Change[T], endable: Sequence[Session] = ()
+) -> T:
+    """
+    Write a change whose session was checked to be new, or to be *before*'s next state.
+
+    Raises:
+        ValueError: A session that ends is none of *endable*, which the decision saw, or is written twice.
+
+    """
+    counters, befores = rows.counters(), {session.id: session for session in endable}
+    written = [ended.session.id for ended in change.ended]
+    if not befores.keys() >= set(written):
+        message = "a session that ends must be one that the decision saw"
+        raise ValueError(message)
+    if change.session is not None:
+        written.append(change.session.id)
+    if len(set(written)) != len(written):
+        message = "a change writes each session once"
+        raise ValueError(message)
     if change.session is not None and change.session != before:
         rows.write_session(change.session, before)
-    if change.revocation is not None:
-        counters = _log(rows, counters, change.revocation)
+    for ended in change.ended:
+        rows.write_session(ended.session, befores[ended.session.id])
+        counters = _log(rows, counters, ended.revocation)
     if change.cut is not None:
         counters = _write_cut(rows, counters, *change.cut)
     _finish(rows, counters, change.events, request, change.answer)
@@ -429,7 +359,16 @@ def _log(rows: Rows, counters: Counters, revocation: Revocation) -> Counters:
 
 
 def _write_cut(rows: Rows, counters: Counters, scope: Scope, cut: Cut) -> Counters:
-    counters = _log(rows, counters, Revocation(0, RevocationKind.CUT, cut.at, cut.keep_until, scope=scope))
+    entry = Revocation(
+        revision=0,
+        kind=RevocationKind.CUT,
+        at=cut.at,
+        keep_until=cut.keep_until,
+        scope=scope,
+        except_session_id=cut.except_session_id,
+        except_until=cut.except_until,
+    )
+    counters = _log(rows, counters, entry)
     rows.write_cut(scope, replace(cut, revision=counters.revision))
     return counters
 

@@ -36,6 +36,7 @@ def everything(store: Store) -> tuple[object, ...]:
         store.keys(),
         store.cuts(),
         store.revocations_after(0, 100),
+        [store.get(session(number).id).session for number in range(1, 10)],
         store.events_after(0, 100),
         look(store, request()),
     )
@@ -47,8 +48,8 @@ def writing_calls(store: Store, decide: Callable[..., Any]) -> dict[str, Callabl
         "create": lambda: store.create(TENANT_HASH, SUBJECT_HASH, request(), decide),
         "rotate": lambda: store.rotate(session().id, decide),
         "update": lambda: store.update(session().id, request(), decide),
-        "revoke": lambda: store.revoke(session().id, request(), decide),
-        "cut": lambda: store.cut(SUBJECT, request(), decide),
+        "revoke": lambda: store.revoke([session().id], request(), lambda views: decide(*views)),
+        "cut": lambda: store.cut(SUBJECT, b"", request(), decide),
         "change_keys": lambda: store.change_keys(request(), decide),
     }
 

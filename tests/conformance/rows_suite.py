@@ -9,9 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from sessiond.errors import Cause
-from sessiond.store.contract import Change, Cuts, KeysChange, Swept, View
+from sessiond.store.contract import Change, Cuts, EndedSession, KeysChange, Swept, View
 from sessiond.store.records import RevocationKind, Session
-from tests.conformance.probes import TickingStore
+from tests.conformance.probes import GRACE, TickingStore
 from tests.conformance.samples import (
     FIRST_REVISION,
     NOW,
@@ -23,6 +23,7 @@ from tests.conformance.samples import (
     cut,
     cut_scope,
     end,
+    ended,
     event,
     full_session,
     keep,
@@ -58,7 +59,8 @@ class RowsSuite:
         """A session is read with every field as it was written."""
         assert new == add(store, new)
         assert new == store.get(new.id).session
-        assert ([new], FIRST_REVISION) == store.list_by_subject(new.subject_hash, b"", 10)
+        listed = [new] if new.end is None else []
+        assert (listed, FIRST_REVISION) == store.list_by_subject(new.subject_hash, b"", 10)
 
     def test_other_records_are_read_as_they_were_written(self, store: TickingStore) -> None:
         """Keys, events, cuts and rows of requests are read with every field as they were written."""
@@ -83,7 +85,7 @@ class RowsSuite:
         cut_scope(store, TENANT, reason="ünsafe")
 
         assert [kept] == list(store.keys().keys)
-        assert replace(told, sequence=1) == store.events_after(0, 1)[0]
+        assert replace(told, sequence=1) == store.events_after(0, 1)[0][0]
         assert row == look(store, request())
         assert replace(cut(reason="ünsafe"), revision=store.revision()) == store.cuts()[0][TENANT]
 
@@ -95,7 +97,7 @@ class RowsSuite:
         assert ([], FIRST_REVISION) == store.revocations_after(0, 10)
         assert ({}, FIRST_REVISION) == store.cuts()
         assert (0, None, FIRST_REVISION) == (len(store.keys().keys), store.keys().prior, store.keys().revision)
-        assert [] == store.events_after(0, 10)
+        assert [] == store.events_after(0, 10)[0]
         assert 0 == store.serving_ms()
         assert Swept() == store.sweep(NOW, NOW, 10)
 
@@ -106,7 +108,7 @@ class RowsSuite:
         for number in (3, 1, 2):
             add(store, session(number))
         add(store, session(4, subject_hash=OTHER_HASH))
-        end(store, session(2).id)
+        cut_scope(store, TENANT)
 
         sessions, revision = store.list_by_subject(SUBJECT_HASH, b"", 10)
         assert [session(1).id, session(2).id, session(3).id] == [one.id for one in sessions]
@@ -126,6 +128,25 @@ class RowsSuite:
         assert [4] == page(session(3).id, 1)
         assert [] == page(session(5).id, 2)
         assert [] == page(b"", 0)
+
+    def test_a_session_that_ends_leaves_its_list(self, store: TickingStore) -> None:
+        """A session with an end of its own is in no list, however it got it, and is found by its id."""
+        for number in (1, 2, 3):
+            add(store, session(number))
+        add(store, full_session(4))
+        end(store, session(2).id)
+        changed = replace(ended(session(3)).session, label="changed")
+        store.rotate(changed.id, lambda _: Change(None, ended=(EndedSession(changed, revocation(changed.id)),)))
+        # A change of an ended session brings it back into no list.
+        again = replace(changed, superseded=1)
+        store.rotate(changed.id, lambda _: Change(None, session=again))
+
+        assert [session(1)] == store.list_by_subject(SUBJECT_HASH, b"", 10)[0]
+        assert [ended(session(2)).session, again, full_session(4)] == [
+            store.get(session(number).id).session for number in (2, 3, 4)
+        ]
+        assert Swept(sessions=4) == store.sweep(NOW + 1_000 + GRACE, 0, 10)
+        assert [] == store.list_by_subject(SUBJECT_HASH, b"", 10)[0]
 
     def test_a_list_follows_a_change_of_the_hash(self, store: TickingStore) -> None:
         """A session whose subject's hash changes leaves one list for the other."""
@@ -161,7 +182,7 @@ class RowsSuite:
         view = store.change_keys(request(), KeysChange)
         assert ([key(1), key(2)], row, FIRST_REVISION + 2) == (list(view.keys), view.prior, view.revision)
         assert view.keys_revision == store.keys().keys_revision
-        assert ["KEY"] == [one.kind for one in store.events_after(0, 10)]
+        assert ["KEY"] == [one.kind for one in store.events_after(0, 10)[0]]
 
     def test_the_revision_of_the_keyset_is_that_of_its_last_change(self, store: TickingStore) -> None:
         """What does not change the keys raises the store's revision at most; 0 stands before the first change."""
@@ -186,7 +207,7 @@ class RowsSuite:
         with pytest.raises(ValueError, match="revocation log"):
             store.change_keys(None, lambda _: KeysChange(None, put=(key(),), events=(event(),)))
         assert [] == list(store.keys().keys)
-        assert [] == store.events_after(0, 10)
+        assert [] == store.events_after(0, 10)[0]
 
     # The installation.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from msgspec.structs import replace
 
 from sessiond.errors import Cause
-from sessiond.store.contract import Change, KeysChange, KeysView, Request, Store, View
+from sessiond.store.contract import Change, EndedSession, KeysChange, KeysView, Request, Store, View
 from sessiond.store.records import (
     Cut,
     End,
@@ -134,20 +134,30 @@ def add(store: Store, new: Session) -> Session:
     return store.create(new.tenant_hash, new.subject_hash, None, lambda _: Change(new, session=new))
 
 
+def ended(one: Session | None, keep_until: int = NOW + 2_000) -> EndedSession:
+    """Give a session that was seen as its end leaves it."""
+    assert one is not None
+    return EndedSession(replace(one, end=End(Cause.REVOKED, NOW, "logout")), revocation(one.id, keep_until))
+
+
 def end(store: Store, session_id: bytes, keep_until: int = NOW + 2_000) -> int:
     """End a session, and give the revision of it."""
 
-    def decide(view: View) -> Change[int]:
-        assert view.session is not None
-        ended = replace(view.session, end=End(Cause.REVOKED, NOW, "logout"))
-        return Change(view.revision + 1, session=ended, revocation=revocation(session_id, keep_until))
+    def decide(views: Sequence[View]) -> Change[int]:
+        (view,) = views
+        return Change(view.revision + 1, ended=(ended(view.session, keep_until),))
 
-    return store.revoke(session_id, None, decide)
+    return store.revoke([session_id], None, decide)
 
 
 def cut_scope(store: Store, scope: Scope, keep_until: int = NOW + 2_000, reason: str = "") -> int:
     """Cut a scope, and give the revision of it."""
-    return store.cut(scope, None, lambda *_: (cut(keep_until, reason), event("CUT"), None))
+    return store.cut(
+        scope,
+        b"",
+        None,
+        lambda view: Change(view.revision + 1, cut=(scope, cut(keep_until, reason)), events=(event("CUT"),)),
+    )
 
 
 def put_keys(store: Store, *keys: KeyRecord, remove: tuple[bytes, ...] = ()) -> None:

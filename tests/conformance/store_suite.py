@@ -9,9 +9,11 @@ is in ``tests/durability``.
 from __future__ import annotations
 
 from tests.conformance.decisions_suite import DecisionsSuite
+from tests.conformance.events_suite import EventsSuite
+from tests.conformance.revocation_suite import RevocationSuite
 from tests.conformance.rows_suite import RowsSuite
 from tests.conformance.upkeep_suite import UpkeepSuite
 
 
-class StoreSuite(RowsSuite, DecisionsSuite, UpkeepSuite):
+class StoreSuite(RowsSuite, DecisionsSuite, RevocationSuite, EventsSuite, UpkeepSuite):
     """Every promise that a store makes while its machine and its disk work."""

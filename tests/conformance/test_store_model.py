@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 
 from sessiond.clock import ManualClock
-from sessiond.store.contract import Change, Store, Swept, View
+from sessiond.store.contract import Change, EndedSession, Store, Swept, View
 from sessiond.store.lmdb import LmdbStore
 from sessiond.store.memory import MemoryStore
 from sessiond.store.records import (
@@ -38,7 +39,7 @@ from tests.conformance.samples import (
     answer,
     cut,
     cut_scope,
-    end,
+    ended,
     event,
     keep,
     key,
@@ -92,14 +93,13 @@ class Model:
         cuts = tuple(self.cuts.get(scope) for scope in scopes) or (None, None, None)
         return found, *cuts, self.revision, self.serving_ms, self.keys_revision
 
-    def sweep(self, now: int, events_before: int, limit: int) -> Swept:
+    def sweep(self, now: int, events_before: int, limit: int, max_events: int, max_refusal_events: int) -> Swept:
         """Delete in the order that the store promises none of, but keeps: by table, then by deadline."""
         tables: list[tuple[str, dict[Any, Any], int, str]] = [
             ("sessions", self.sessions, now - GRACE, "expires_at"),
             ("requests", self.requests, now, "keep_until"),
             ("cuts", self.cuts, now, "keep_until"),
             ("revocations", self.log, now, "keep_until"),
-            ("events", self.events, events_before - 1, "at"),
         ]
         counts: dict[str, int] = {}
         for name, rows, until, deadline in tables:
@@ -109,7 +109,21 @@ class Model:
             # Rows of one deadline may go in any order: the machine gives each a deadline of its own.
             for row in due[: counts[name]]:
                 del rows[row]
+        for name, refusal, most in (("events", False, max_events), ("refusal_events", True, max_refusal_events)):
+            told = sorted((one for one in self.events.values() if one.refusal == refusal), key=lambda one: one.at)
+            room = limit - sum(counts.values())
+            going = [one.sequence for one in told if one.at < events_before][:room]
+            rest = sorted({one.sequence for one in told}.difference(going))
+            going += rest[: max(0, min(room, len(told) - most) - len(going))]
+            counts[name] = len(going)
+            for sequence in going:
+                del self.events[sequence]
         return Swept(**counts, more=sum(counts.values()) == limit)
+
+    def living(self, subject_hash: bytes) -> list[Session]:
+        """Give the sessions of a subject's hash without an end, in the order of ids."""
+        found = (one for one in self.sessions.values() if one.subject_hash == subject_hash and one.end is None)
+        return sorted(found, key=lambda one: one.id)
 
 
 class Machine(RuleBasedStateMachine):
@@ -173,15 +187,60 @@ class Machine(RuleBasedStateMachine):
             self.model.requests[request(number).key] = row
             self.model.write_event(event(at=row.keep_until))
 
-    @rule(number=NUMBERS, seconds=TIMES)
-    def end(self, number: int, seconds: int) -> None:
-        """End a session, if it is there."""
+    def end_in_model(self, one: Session, until: int) -> EndedSession:
+        """End a session in the model, and give what the store is to be told."""
+        ending = ended(one, until)
+        self.model.write_log(ending.revocation)
+        self.model.sessions[one.id] = ending.session
+        return ending
+
+    @rule(order=st.permutations(range(1, 5)), count=st.integers(0, 4), seconds=TIMES)
+    def end(self, order: list[int], count: int, seconds: int) -> None:
+        """End those of a list that are there, in its order."""
+        ids = [session(number).id for number in order[:count]]
+        seen = [self.model.sessions.get(session_id) for session_id in ids]
+        endings = [self.end_in_model(one, self.soon(seconds)) for one in seen if one is not None]
+
+        def decide(views: Sequence[View]) -> Change[None]:
+            assert seen == [view.session for view in views]
+            return Change(None, ended=endings)
+
+        self.store.revoke(ids, None, decide)
+
+    @rule(number=NUMBERS, siblings=st.integers(0, 4), ending=st.integers(0, 4), seconds=TIMES)
+    def evict(self, number: int, siblings: int, ending: int, seconds: int) -> None:
+        """Add a session, if its id is free, and end the oldest of so many siblings."""
+        new = session(number, expires_at=self.soon(seconds))
+        if new.id in self.model.sessions:
+            return
+        seen = self.model.living(SUBJECT_HASH)[::-1][:siblings]
+        endings = [self.end_in_model(one, self.soon(seconds)) for one in seen[::-1][:ending]]
+        self.model.sessions[new.id] = new
+
+        def decide(view: View) -> Change[None]:
+            assert seen == list(view.siblings)
+            return Change(None, session=new, ended=endings)
+
+        self.store.create(new.tenant_hash, SUBJECT_HASH, None, decide, siblings=siblings)
+
+    @rule(number=NUMBERS, scope=SCOPES, seconds=TIMES)
+    def spare(self, number: int, scope: Scope, seconds: int) -> None:
+        """Cut a scope but for a session, if it is there."""
         one = self.model.sessions.get(session(number).id)
-        if one is not None:
-            until = self.soon(seconds)
-            assert self.model.write_log(revocation(one.id, until)) == end(self.store, one.id, until)
-            self.model.sessions[one.id] = self.store.get(one.id).session
-            assert self.model.sessions[one.id] == replace(one, end=self.model.sessions[one.id].end)
+        if one is None:
+            return
+        until = self.soon(seconds)
+        sparing = replace(cut(until), except_session_id=one.id, except_until=seconds)
+        entry = Revocation(0, RevocationKind.CUT, cut().at, until, scope=scope)
+        born = self.model.write_log(replace(entry, except_session_id=one.id, except_until=seconds))
+        self.model.cuts[scope] = replace(sparing, revision=born)
+        self.model.sessions[one.id] = replace(one, born=born)
+
+        def decide(view: View) -> Change[None]:
+            assert one == view.session
+            return Change(None, session=replace(one, born=view.revision + 1), cut=(scope, sparing))
+
+        self.store.cut(scope, one.id, None, decide)
 
     @rule(scope=SCOPES, seconds=TIMES)
     def cut(self, scope: Scope, seconds: int) -> None:
@@ -201,10 +260,10 @@ class Machine(RuleBasedStateMachine):
             self.model.keys[key(number).key_id] = key(number)
             self.model.keys.pop(key(removed).key_id, None)
 
-    @rule(at=TIMES)
-    def tell(self, at: int) -> None:
-        """Tell an event."""
-        one = event(at=self.soon(at))
+    @rule(at=TIMES, number=st.integers(0, 4), refusal=st.booleans())
+    def tell(self, at: int, number: int, *, refusal: bool) -> None:
+        """Tell an event of a session, or of none."""
+        one = event(at=self.soon(at), session_id=session(number).id if number else b"", refusal=refusal)
         tell(self.store, one)
         self.model.write_event(one)
 
@@ -215,11 +274,18 @@ class Machine(RuleBasedStateMachine):
         keep(self.store, request(number), row)
         self.model.requests[request(number).key] = row
 
-    @rule(back=st.integers(-5, 40), events_back=st.integers(-5, 40), limit=st.integers(1, 6))
-    def sweep(self, back: int, events_back: int, limit: int) -> None:
-        """Delete what has expired by some time."""
+    @rule(
+        back=st.integers(-5, 40),
+        events_back=st.integers(-5, 40),
+        limit=st.integers(1, 6),
+        most=st.integers(0, 6),
+        refusals=st.integers(0, 6),
+    )
+    def sweep(self, back: int, events_back: int, limit: int, most: int, refusals: int) -> None:
+        """Delete what has expired by some time, and the events that are too many."""
         now, events_before = self.deadline - back, self.deadline - events_back
-        assert self.model.sweep(now, events_before, limit) == self.store.sweep(now, events_before, limit)
+        swept = self.store.sweep(now, events_before, limit, max_events=most, max_refusal_events=refusals)
+        assert self.model.sweep(now, events_before, limit, most, refusals) == swept
 
     @rule(milliseconds=st.integers(0, 5_000))
     def tick(self, milliseconds: int) -> None:
@@ -248,16 +314,16 @@ class Machine(RuleBasedStateMachine):
             seen = (view.session, *cuts, view.revision, view.serving_ms, view.keys_revision)
             assert self.model.view(session(number).id) == seen
             assert self.model.requests.get(request(number).key) == look(store, request(number))
+            told = [one for one in self.model.events.values() if one.session_id == session(number).id]
+            assert told[-3:] == store.events_of_session(session(number).id, 3)
         for subject_hash in (SUBJECT_HASH, OTHER_HASH):
-            listed = sorted(
-                (one for one in self.model.sessions.values() if one.subject_hash == subject_hash),
-                key=lambda one: one.id,
+            assert (self.model.living(subject_hash), self.model.revision) == store.list_by_subject(
+                subject_hash, b"", 100
             )
-            assert (listed, self.model.revision) == store.list_by_subject(subject_hash, b"", 100)
         assert (self.model.cuts, self.model.revision) == store.cuts()
         assert sorted(self.model.keys) == sorted(one.key_id for one in store.keys().keys)
         assert (list(self.model.log.values()), self.model.revision) == store.revocations_after(0, 1_000)
-        assert list(self.model.events.values()) == store.events_after(0, 1_000)
+        assert (list(self.model.events.values()), self.model.sequence) == store.events_after(0, 1_000)
 
     def teardown(self) -> None:
         """Close the store."""

@@ -23,6 +23,7 @@ from tests.conformance.samples import (
     answer,
     cut_scope,
     end,
+    ended,
     event,
     keep,
     key,
@@ -30,7 +31,6 @@ from tests.conformance.samples import (
     put_keys,
     refuse,
     request,
-    revocation,
     session,
     tell,
 )
@@ -83,12 +83,12 @@ class UpkeepSuite:
         # The two cuts have a log entry and an event each.
         swept = store.sweep(NOW, NOW - 99, 100)
         assert Swept(sessions=1, requests=1, events=1, revocations=2, cuts=1) == swept
-        assert [session(2).id] == [one.id for one in store.list_by_subject(SUBJECT_HASH, b"", 10)[0]]
+        assert [False, True] == [store.get(session(number).id).session is not None for number in (1, 2)]
         assert (None, answer(keep_until=NOW + 1)) == (look(store, request(1)), look(store, request(2)))
         assert [TENANT] == list(store.cuts()[0])
         revisions = [entry.revision - FIRST_REVISION for entry in store.revocations_after(0, 10)[0]]
         assert [2, 4] == revisions
-        assert [1, 2, 4] == [one.sequence for one in store.events_after(0, 10)]
+        assert [1, 2, 4] == [one.sequence for one in store.events_after(0, 10)[0]]
         assert Swept() == store.sweep(NOW, NOW - 99, 100)
 
     def test_a_sweep_leaves_the_counters(self, store: TickingStore) -> None:
@@ -102,7 +102,7 @@ class UpkeepSuite:
         assert Swept(sessions=1, events=1, revocations=2, cuts=1) == swept
         assert FIRST_REVISION + 2 == store.revision()
         assert FIRST_REVISION + 3 == cut_scope(store, SUBJECT)
-        assert [2] == [one.sequence for one in store.events_after(0, 10)]
+        assert [2] == [one.sequence for one in store.events_after(0, 10)[0]]
         assert [key()] == list(store.keys().keys)
         assert b"secret" == store.installation(lambda: b"other")
         assert FIRST_REVISION + 1 == store.get(session().id).keys_revision
@@ -147,13 +147,12 @@ class UpkeepSuite:
 
         def work(number: int) -> int:
             add(store, session(number + 1))
-            return store.revoke(
+            return store.update(
                 session(number + 1).id,
                 None,
                 lambda view: Change(
                     view.revision + 1,
-                    session=replace(view.session or session(), label="ended"),
-                    revocation=revocation(session(number + 1).id),
+                    ended=(ended(view.session),),
                     events=(event(),),
                 ),
             )
@@ -164,8 +163,8 @@ class UpkeepSuite:
         entries, revision = store.revocations_after(0, 1_000)
         assert FIRST_REVISION + count == revision
         assert sorted(revisions) == [entry.revision for entry in entries]
-        assert list(range(1, count + 1)) == [one.sequence for one in store.events_after(0, 1_000)]
-        assert {"ended"} == {one.label for one in store.list_by_subject(SUBJECT_HASH, b"", 1_000)[0]}
+        assert list(range(1, count + 1)) == [one.sequence for one in store.events_after(0, 1_000)[0]]
+        assert [] == store.list_by_subject(SUBJECT_HASH, b"", 1_000)[0]
 
     def test_a_decision_that_raises_spoils_no_other(self, store: TickingStore) -> None:
         """Among calls at once, those whose decisions raise write nothing and the others all do."""
@@ -229,6 +228,7 @@ class UpkeepSuite:
             store.cuts,
             lambda: store.revocations_after(0, 1),
             lambda: store.events_after(0, 1),
+            lambda: store.events_of_session(session().id, 1),
             lambda: store.installation(lambda: b""),
             store.serving_ms,
             lambda: store.sweep(NOW, NOW, 1),

@@ -53,8 +53,10 @@ def faults(path: Path, acknowledged: Iterable[str]) -> list[str]:
     except StoreOpenError as error:
         # A store that dies before its first commit may leave a file that is none.
         return [f"acknowledged and lost with all: {error}"] if lines else []
-    sessions = {one.id: one for one in store.list_by_subject(SUBJECT_HASH, b"", _MANY)[0]}
-    told = {(one.kind, one.session_id) for one in store.events_after(0, _MANY)}
+    told = {(one.kind, one.session_id) for one in store.events_after(0, _MANY)[0]}
+    living = {one.id for one in store.list_by_subject(SUBJECT_HASH, b"", _MANY)[0]}
+    seen = (store.get(session_id).session for session_id in living | {session_id for _, session_id in told})
+    sessions = {one.id: one for one in seen if one is not None}
     entries, revision = store.revocations_after(0, _MANY)
     logged = {entry.session_id for entry in entries if entry.kind is RevocationKind.SESSION}
     ended = {session_id for session_id, one in sessions.items() if one.end is not None}
@@ -66,6 +68,7 @@ def faults(path: Path, acknowledged: Iterable[str]) -> list[str]:
     found += [f"a creation without an answer: {one.hex()}" for one in set(sessions) - answered]
     found += [f"half an end: {one.hex()}" for one in ended ^ {one for kind, one in told if kind == ENDED}]
     found += [f"an end that is not logged: {one.hex()}" for one in ended ^ logged]
+    found += [f"half in the list of its subject: {one.hex()}" for one in living ^ (set(sessions) - ended)]
     if [entry.revision for entry in entries] != list(range(revision - len(entries) + 1, revision + 1)):
         found.append("the log has a gap")
     return found

@@ -17,7 +17,7 @@ from sessiond.errors import StoreUnavailableError
 from sessiond.store.contract import Swept
 from sessiond.store.lmdb import LmdbStore
 from sessiond.store.lmdb.writer import StoreFullError
-from sessiond.store.transactional import Rows
+from sessiond.store.rows import Rows
 from tests.conformance.samples import NOW, SUBJECT_HASH, add, session
 from tests.durability.groups import grouped
 

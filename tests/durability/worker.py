@@ -13,7 +13,7 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from msgspec.structs import replace
 
 from sessiond.clock import SystemClock
 from sessiond.errors import Cause, IndeterminateError, StoreUnavailableError
-from sessiond.store.contract import Change, KeysChange, KeysView, Store, View
+from sessiond.store.contract import Change, EndedSession, KeysChange, KeysView, Store, View
 from sessiond.store.lmdb import LmdbStore, store
 from sessiond.store.lmdb.environment import MAP_BYTES, Environment
+from sessiond.store.lmdb.revision import RevisionFile
 from sessiond.store.records import End, Session
 from tests.conformance.samples import NOW, answer, event, key, request, revocation, session
 
@@ -61,13 +62,14 @@ def create(target: Store, new: Session) -> None:
 def end(target: Store, session_id: bytes) -> int:
     """End a session with an event and a log entry, all or nothing, and give the revision."""
 
-    def decide(view: View) -> Change[int]:
+    def decide(views: Sequence[View]) -> Change[int]:
+        (view,) = views
         assert view.session is not None
-        ended = replace(view.session, end=End(Cause.REVOKED, NOW))
+        ended = EndedSession(replace(view.session, end=End(Cause.REVOKED, NOW)), revocation(session_id))
         told = (event(ENDED, session_id=session_id),)
-        return Change(view.revision + 1, session=ended, revocation=revocation(session_id), events=told)
+        return Change(view.revision + 1, ended=(ended,), events=told)
 
-    return target.revoke(session_id, None, decide)
+    return target.revoke([session_id], None, decide)
 
 
 def write(path: str, writer: str, threads: str, turns: str, *flags: str) -> None:
@@ -113,6 +115,19 @@ def first(path: str, number: str) -> None:
             return KeysChange(mine.key_id, put=(mine,), revocation=revocation())
 
         say(target.change_keys(None, decide).hex())
+
+
+def untold(path: str) -> None:
+    """End a session, and stop when that is durable and no other process was told."""
+    store.TICK_SECONDS = 3_600.0  # what is told is the end
+    with opened(path) as target:
+
+        def stop(*_: object) -> None:
+            say("written")
+            sys.stdin.readline()
+
+        RevisionFile.raise_to = stop  # type: ignore[assignment, method-assign]
+        end(target, session(1).id)
 
 
 def hold(path: str) -> None:
@@ -189,11 +204,11 @@ def _outcome(call: Callable[[], None]) -> str:
 def _shown(target: Store, number: int) -> str:
     one = session(number)
     kept = target.get(one.id).session is not None
-    told = [found for found in target.events_after(0, 1_000) if found.session_id == one.id]
+    told = [found for found in target.events_after(0, 1_000)[0] if found.session_id == one.id]
     assert kept == bool(told), "half of a transaction"
     return "there" if kept else "missing"
 
 
 if __name__ == "__main__":
-    modes = {one.__name__: one for one in (write, first, hold, read, tick, fill, fail)}
+    modes = {one.__name__: one for one in (write, first, untold, hold, read, tick, fill, fail)}
     modes[sys.argv[1]](*sys.argv[2:])

@@ -23,9 +23,10 @@ from lmdb.verify import verify
 from sessiond.errors import StoreUnavailableError
 from sessiond.store.lmdb.filesystem import magic_of, network_name, passing_name
 from sessiond.store.lmdb.gate import Gate
+from sessiond.store.lmdb.revision import RevisionFile, RevisionFileError
 from sessiond.store.lmdb.rows import LmdbRows
-from sessiond.store.lmdb.schema import Db, RecordFaultError
-from sessiond.store.transactional import Counters
+from sessiond.store.lmdb.schema import ADDED, Db, RecordFaultError
+from sessiond.store.rows import Counters
 
 T = TypeVar("T")
 Tables = dict[Db, lmdb._Database]  # noqa: SLF001 - the type of a handle has no other name
@@ -58,8 +59,8 @@ class Environment:
     """
     One open environment. Safe to use from any thread of the process that opened it.
 
-    Reads wait while the environment is opened again.
-    ``detail`` tells what an operator should know of the last fault, "" if nothing.
+    Reads wait while the environment is opened again. ``revision`` is the word in which the processes of the store tell
+    each other its revision. ``detail`` tells what an operator should know of the last fault, "" if nothing.
     """
 
     def __init__(self, path: Path, map_bytes: int, file_system: Callable[[Path], int] = magic_of) -> None:
@@ -79,6 +80,13 @@ class Environment:
         self.detail = ""
         _check_place(path, file_system)
         self._opened = self._open(create=True)
+        with ExitStack() as undo:
+            undo.callback(self._close)
+            self.revision = _shared_revision(path)
+            undo.callback(self.revision.close)
+            # Once mapped: whoever wrote before that and has gone has raised another word, or none.
+            self.revision.raise_to(self.read(LmdbRows.counters).revision)
+            undo.pop_all()
 
     @property
     def readable(self) -> bool:
@@ -170,6 +178,7 @@ class Environment:
         with self._gate.alone():
             self._works = False
             self._close()
+            self.revision.close()
 
     def fill(self) -> float:
         """Measure which share of the map holds rows, 0 to 1; raises StoreUnavailableError as :meth:`read` does."""
@@ -296,6 +305,13 @@ def _check_place(path: Path, file_system: Callable[[Path], int]) -> None:
         _log.warning("the data will not last", path=str(path), file_system=passing)
 
 
+def _shared_revision(path: Path) -> RevisionFile:
+    try:
+        return RevisionFile(path)
+    except RevisionFileError as error:
+        raise StoreOpenError(str(error)) from None
+
+
 def _check_data_file(file: Path) -> None:
     """Refuse a file that is not of our engine, in words; LMDB would only call it invalid."""
     try:
@@ -328,20 +344,42 @@ def _tables(environment: lmdb.Environment, txn: lmdb.Transaction[bytes]) -> Tabl
 
 
 def _make_tables(environment: lmdb.Environment) -> None:
-    """Make the tables where the environment is empty; where it is not, the lock of the store is not asked for."""
+    """
+    Make the tables that are missing: all where the environment is empty, else those that an older store lacks.
+
+    Where none is, the lock of the store is not asked for.
+    """
     with environment.begin() as txn:
-        if txn.stat()["entries"]:
+        if not _missing(txn):
             return
     with environment.begin(write=True) as txn:
-        # Another process can have been the first.
-        if not txn.stat()["entries"]:
-            rows = LmdbRows(txn, {db: environment.open_db(db.value, txn=txn) for db in Db})
+        missing = _missing(txn)  # another process can have been the first
+        if not missing:
+            return
+        rows = LmdbRows(txn, {db: environment.open_db(db.value, txn=txn, create=db in missing) for db in Db})
+        if missing == frozenset(Db):
             rows.write_counters(Counters())
             rows.accept()
             rows.apply()
+        else:
+            # A store that is refused is left as it is.
+            rows.counters()
+            _log.info("a store of an older release is brought up to date", tables=sorted(db.name for db in missing))
+            rows.index_events()
+
+
+def _missing(txn: lmdb.Transaction[bytes]) -> frozenset[Db]:
+    """Name the tables that are to be made: none in a file that is no store."""
+    with txn.cursor() as names:
+        missing = frozenset(db for db in Db if not names.set_key(db.value))
+    return missing if missing <= ADDED or not txn.stat()["entries"] else frozenset()
 
 
 def _explained(error: lmdb.Error | RecordFaultError) -> str:
     if isinstance(error, (lmdb.NotFoundError, lmdb.IncompatibleError)):
         return "the LMDB file there belongs to another program: choose another data directory"
+    if isinstance(error, lmdb.MapFullError):
+        return (
+            "the store has no room for the tables that this release adds: start the authority with a larger map_bytes"
+        )
     return str(error)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeVar
+
+import structlog
 
 from sessiond.store.lmdb.schema import (
     COUNTERS_KEY,
@@ -24,15 +27,25 @@ from sessiond.store.lmdb.schema import (
     split_deadline_key,
 )
 from sessiond.store.records import Cut, Event, KeyRecord, Record, RequestRecord, Revocation, Scope, Session
-from sessiond.store.transactional import DEADLINES, Counters, Table
+from sessiond.store.rows import DEADLINES, Counters, Table
 
 if TYPE_CHECKING:
     import lmdb
 
 R = TypeVar("R", bound=Record)
 
+_log = structlog.get_logger("sessiond.store")
+
 _ID_SIZE = 16
 _SUBJECT_HASH_SIZE = 8
+PASSED_ROWS = 4_096
+"""
+How many rows that it must leave a sweep looks at in a table: each sweep meets them again, in a write transaction, and
+callers wait behind that.
+"""
+
+_AFTER_ALL = b"\xff" * (_ID_SIZE + 1)
+"""What stands after every key of an index that begins with the same hash or id: none goes on for so long."""
 
 
 class LmdbRows:
@@ -66,10 +79,8 @@ class LmdbRows:
 
     def apply(self) -> None:
         """Give to LMDB what was accepted."""
-        for db, rows in self._accepted.items():
-            if rows:
-                self._apply(self._dbs[db], sorted(rows.items()))
-                rows.clear()
+        for db in self._accepted:
+            self._apply(db)
 
     def counters(self) -> Counters:
         """Read the counters."""
@@ -89,8 +100,13 @@ class LmdbRows:
         return self._row(Db.SESSIONS, session_id, Session)
 
     def sessions_of(self, subject_hash: bytes, after: bytes, limit: int) -> list[Session]:
-        """Read up to *limit* sessions of a subject's hash with ids above *after*, in the order of ids."""
-        return list(itertools.islice(self._sessions_of(subject_hash, after), limit))
+        """Read up to *limit* of a subject's hash's sessions that have no end, with ids above *after*, in order."""
+        index_keys = self._keys_from(Db.SUBJECTS, subject_hash, after)
+        return list(itertools.islice(self._living(index_keys, after), limit))
+
+    def newest_sessions_of(self, subject_hash: bytes, limit: int) -> list[Session]:
+        """Read up to *limit* of a subject's hash's sessions that have no end, the greatest id first."""
+        return list(itertools.islice(self._sound_and_living(self._keys_back(Db.SUBJECTS, subject_hash)), limit))
 
     def write_session(self, session: Session, before: Session | None) -> None:
         """Write a session in place of *before*, None where its id is new."""
@@ -98,10 +114,12 @@ class LmdbRows:
             message = "a session's id has 16 bytes and its subject's hash 8"
             raise ValueError(message)
         self._stage(Db.SESSIONS, session.id, session)
-        if before is None or before.subject_hash != session.subject_hash:
-            if before is not None:
-                self._staged.append((Db.SUBJECTS, before.subject_hash + session.id, None))
-            self._staged.append((Db.SUBJECTS, session.subject_hash + session.id, b""))
+        was_listed = before.subject_hash + session.id if before is not None and before.end is None else b""
+        is_listed = session.subject_hash + session.id if session.end is None else b""
+        if was_listed and was_listed != is_listed:
+            self._staged.append((Db.SUBJECTS, was_listed, None))
+        if is_listed and is_listed != was_listed:
+            self._staged.append((Db.SUBJECTS, is_listed, b""))
         self._index(Table.SESSIONS, session.id, session.expires_at, before.expires_at if before is not None else None)
 
     def request(self, key: bytes) -> RequestRecord | None:
@@ -153,14 +171,36 @@ class LmdbRows:
 
     def events_after(self, sequence: int, limit: int) -> list[Event]:
         """Read up to *limit* events above *sequence*, in order."""
-        rows = self._rows(Db.EVENTS, number_key(sequence + 1), Event)
+        start = number_key(sequence + 1)
+        rows = heapq.merge(self._rows(Db.EVENTS, start, Event), self._rows(Db.REFUSALS, start, Event), key=_key_of)
         return [event for _, event in itertools.islice(rows, limit)]
 
+    def events_of_session(self, session_id: bytes, limit: int) -> list[Event]:
+        """Read the newest *limit* events of a session, in order."""
+        if len(session_id) != _ID_SIZE:
+            return []
+        told = (self._event(index_key) for index_key in self._keys_back(Db.TIMELINES, session_id))
+        # An older release that has the store open at the same time sweeps events and leaves what leads to them.
+        newest = itertools.islice((event for event in told if event is not None), limit)
+        return list(newest)[::-1]
+
     def write_event(self, event: Event) -> None:
-        """Write an event."""
-        key = number_key(event.sequence)
-        self._stage(Db.EVENTS, key, event)
-        self._index(Table.EVENTS, key, event.at, None)
+        """Write an event, a refusal among the refusals."""
+        if event.session_id and len(event.session_id) != _ID_SIZE:
+            message = "the session's id of an event has 16 bytes, or none"
+            raise ValueError(message)
+        table, key = Table.REFUSALS if event.refusal else Table.EVENTS, number_key(event.sequence)
+        self._stage(SWEPT[table][0], key, event)
+        self._index(table, key, event.at, None)
+        if event.session_id:
+            self._staged.append((Db.TIMELINES, event.session_id + key, b""))
+
+    def index_events(self) -> None:
+        """Lead from sessions to the events of an older store; a damaged one stays where it lies."""
+        for _, key, event in self._by_deadline(Table.EVENTS):
+            if isinstance(event, Event) and event.session_id:
+                # At once: kept back, those of a large store would take gigabytes.
+                self._txn.put(event.session_id + key, b"", db=self._dbs[Db.TIMELINES])
 
     def installation(self) -> bytes | None:
         """Read the sealed secrets of the installation."""
@@ -171,35 +211,60 @@ class LmdbRows:
         """Write the sealed secrets of the installation."""
         self._stage(Db.META, INSTALLATION_KEY, Installation(sealed))
 
-    def delete_expired(self, table: Table, until: int, limit: int) -> int:
+    def delete_expired(self, table: Table, until: int, limit: int, most: int | None) -> int:
         """
-        Delete up to *limit* rows whose deadline is <= *until*, the earliest first, and give their number.
+        Delete up to *limit* rows, and give their number.
 
-        A row that is damaged, or that has another deadline than the index says, stays.
+        Those go whose deadline is <= *until*, the earliest first, then those with the least keys until the table has
+        *most*; None is no bound. A row that is damaged, or that has another deadline than the index says, stays.
+        Behind :data:`PASSED_ROWS` of these nothing is looked at.
         """
-        deleted = 0
-        for index_key, key, row in self._expired(table, until):
-            if deleted == limit:
+        going: dict[bytes, Record] = {}
+        passed = 0
+        for deadline, key, row in self._by_deadline(table):
+            if deadline > until or len(going) == limit or passed == PASSED_ROWS:
                 break
-            if isinstance(row, Session):
-                self._staged.append((Db.SUBJECTS, row.subject_hash + key, None))
-            self._staged += [(SWEPT[table][0], key, None), (Db.DEADLINES, index_key, None)]
-            deleted += 1
-        return deleted
+            if row is None:
+                passed += 1
+            else:
+                going[key] = row
+        if most is not None:
+            n_beyond = min(limit, self._count(SWEPT[table][0]) - most)
+            for key in self._keys_from(SWEPT[table][0], b""):
+                if len(going) >= n_beyond or passed == PASSED_ROWS:
+                    break
+                if (row := self._sound(table, key)) is None:
+                    passed += 1
+                else:
+                    going[key] = row
+        for key, row in going.items():
+            self._delete(table, key, row)
+        return len(going)
 
-    def _expired(self, table: Table, until: int) -> Iterator[tuple[bytes, bytes, Record]]:
-        db, kind = SWEPT[table]
-        prefix = deadline_prefix(table)
-        for index_key in self._keys_from(Db.DEADLINES, prefix):
+    def _delete(self, table: Table, key: bytes, row: Record) -> None:
+        """Delete a row of a table that is swept, and all that leads to it."""
+        if isinstance(row, Session):
+            self._staged.append((Db.SUBJECTS, row.subject_hash + key, None))
+        if isinstance(row, Event) and row.session_id:
+            self._staged.append((Db.TIMELINES, row.session_id + key, None))
+        index_key = deadline_key(table, DEADLINES[table](row), key)
+        self._staged += [(SWEPT[table][0], key, None), (Db.DEADLINES, index_key, None)]
+
+    def _by_deadline(self, table: Table) -> Iterator[tuple[int, bytes, Record | None]]:
+        """Read a table in the order of deadlines: deadline, key, row, which is None where the index leads astray."""
+        for index_key in self._keys_from(Db.DEADLINES, deadline_prefix(table)):
             deadline, key = split_deadline_key(index_key)
-            if deadline > until or not index_key.startswith(prefix):
-                return
-            try:
-                row = self._row(db, key, kind)
-            except RecordFaultError:
-                continue
-            if row is not None and index_key == deadline_key(table, DEADLINES[table](row), key):
-                yield index_key, key, row
+            row = self._sound(table, key)
+            is_due = row is not None and index_key == deadline_key(table, DEADLINES[table](row), key)
+            yield deadline, key, row if is_due else None
+
+    def _sound(self, table: Table, key: bytes) -> Record | None:
+        """Read a row, None where it is missing or damaged."""
+        db, kind = SWEPT[table]
+        try:
+            return self._row(db, key, kind)
+        except RecordFaultError:
+            return None
 
     def used_bytes(self) -> int:
         """Measure the pages that hold rows; those that were freed, or that other readers hold back, are apart."""
@@ -207,15 +272,24 @@ class LmdbRows:
         pages = sum(stat["branch_pages"] + stat["leaf_pages"] + stat["overflow_pages"] for stat in stats)
         return pages * stats[0]["psize"]
 
-    def _apply(self, db: lmdb._Database, rows: list[tuple[bytes, bytes | None]]) -> None:
-        with self._txn.cursor(db) as cursor:
+    def _apply(self, db: Db) -> None:
+        """Give to LMDB what was accepted for one table."""
+        rows, handle = self._accepted[db], self._dbs[db]
+        if not rows:
+            return
+        with self._txn.cursor(handle) as cursor:
             last = cursor.key() if cursor.last() else b""
-        for key, value in rows:
+        for key, value in sorted(rows.items()):
             if value is None:
-                self._txn.delete(key, db=db)
+                self._txn.delete(key, db=handle)
             else:
                 # Told that a row is the last, LMDB leaves the page before it full.
-                self._txn.put(key, value, append=key > last, db=db)
+                self._txn.put(key, value, append=key > last, db=handle)
+        rows.clear()
+
+    def _count(self, db: Db) -> int:
+        self._apply(db)
+        return int(self._txn.stat(self._dbs[db])["entries"])
 
     def _row(self, db: Db, key: bytes, kind: type[R]) -> R | None:
         if key in self._accepted[db]:
@@ -226,7 +300,7 @@ class LmdbRows:
 
     def _rows(self, db: Db, start: bytes, kind: type[R]) -> Iterator[tuple[bytes, R]]:
         """Read the rows from the key *start* on."""
-        self.apply()
+        self._apply(db)
         with self._txn.cursor(self._dbs[db]) as cursor:
             found = cursor.set_range(start) if start else cursor.first()
             while found:
@@ -234,25 +308,59 @@ class LmdbRows:
                 yield key, decode(db, key, value, kind)
                 found = cursor.next()
 
-    def _keys_from(self, db: Db, start: bytes) -> Iterator[bytes]:
-        """Read the keys of an index from *start* on."""
-        self.apply()
+    def _keys_from(self, db: Db, prefix: bytes, after: bytes = b"") -> Iterator[bytes]:
+        """Read the keys of an index that begin with *prefix*, from that on which goes on with *after*."""
+        self._apply(db)
         with self._txn.cursor(self._dbs[db]) as cursor:
-            found = cursor.set_range(start)
-            while found:
+            found = cursor.set_range(prefix + after)
+            while found and cursor.key().startswith(prefix):
                 yield cursor.key()
                 found = cursor.next()
 
-    def _sessions_of(self, subject_hash: bytes, after: bytes) -> Iterator[Session]:
-        for index_key in self._keys_from(Db.SUBJECTS, subject_hash + after):
-            found_hash, session_id = index_key[:_SUBJECT_HASH_SIZE], index_key[_SUBJECT_HASH_SIZE:]
-            if found_hash != subject_hash:
-                return
-            if session_id > after:
-                session = self.session(session_id)
-                if session is None or session.subject_hash != subject_hash:
-                    raise damaged(Db.SUBJECTS, index_key)
+    def _keys_back(self, db: Db, prefix: bytes) -> Iterator[bytes]:
+        """Read the keys of an index that begin with *prefix*, the last first."""
+        self._apply(db)
+        with self._txn.cursor(self._dbs[db]) as cursor:
+            found = cursor.prev() if cursor.set_range(prefix + _AFTER_ALL) else cursor.last()
+            while found and cursor.key().startswith(prefix):
+                yield cursor.key()
+                found = cursor.prev()
+
+    def _living(self, index_keys: Iterator[bytes], after: bytes) -> Iterator[Session]:
+        """
+        Read the sessions that keys of ``SUBJECTS`` lead to, those with ids above *after*.
+
+        An ended one is passed over: in an older store it is listed until it is swept.
+        """
+        for index_key in index_keys:
+            if index_key[_SUBJECT_HASH_SIZE:] > after and (session := self._listed(index_key)).end is None:
                 yield session
+
+    def _sound_and_living(self, index_keys: Iterator[bytes]) -> Iterator[Session]:
+        """Read them without those that are damaged: one flipped bit must not keep a subject from logging in."""
+        for index_key in index_keys:
+            try:
+                session = self._listed(index_key)
+            except RecordFaultError as fault:
+                _log.error("a session does not count among those of its subject", fault=str(fault))
+                continue
+            if session.end is None:
+                yield session
+
+    def _listed(self, index_key: bytes) -> Session:
+        """Read the session that a key of ``SUBJECTS`` leads to."""
+        session = self.session(index_key[_SUBJECT_HASH_SIZE:])
+        if session is None or session.subject_hash != index_key[:_SUBJECT_HASH_SIZE]:
+            raise damaged(Db.SUBJECTS, index_key)
+        return session
+
+    def _event(self, index_key: bytes) -> Event | None:
+        """Read the event that a key of ``TIMELINES`` leads to, None where it is gone."""
+        session_id, key = index_key[:_ID_SIZE], index_key[_ID_SIZE:]
+        event = self._row(Db.EVENTS, key, Event) or self._row(Db.REFUSALS, key, Event)
+        if event is not None and event.session_id != session_id:
+            raise damaged(Db.TIMELINES, index_key)
+        return event
 
     def _stage(self, db: Db, key: bytes, record: Record) -> None:
         self._staged.append((db, key, encode(db, key, record)))
@@ -263,3 +371,7 @@ class LmdbRows:
             if before is not None:
                 self._staged.append((Db.DEADLINES, deadline_key(table, before, key), None))
             self._staged.append((Db.DEADLINES, deadline_key(table, deadline, key), b""))
+
+
+def _key_of(row: tuple[bytes, Record]) -> bytes:
+    return row[0]

@@ -22,7 +22,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from sessiond.store.records import Cut, Event, Record, RequestRecord, Revocation, Scope, ScopeKind, Session
-from sessiond.store.transactional import Table
+from sessiond.store.rows import Table
 
 R = TypeVar("R", bound=Record)
 
@@ -49,7 +49,12 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
 
 class Db(enum.Enum):
-    """The tables of LMDB. ``SUBJECTS`` and ``DEADLINES`` are indexes; ``META`` holds the single records."""
+    """
+    The tables of LMDB; ``META`` holds the single records.
+
+    Three are indexes: ``SUBJECTS`` leads from a subject's hash to its sessions without an end of their own,
+    ``TIMELINES`` from a session to its events, and ``DEADLINES`` from a time to what is due by then.
+    """
 
     SESSIONS = b"sessions"
     SUBJECTS = b"subjects"
@@ -58,9 +63,14 @@ class Db(enum.Enum):
     KEYS = b"keys"
     REVOCATIONS = b"revocations"
     EVENTS = b"events"
+    REFUSALS = b"refusals"
+    TIMELINES = b"timelines"
     DEADLINES = b"deadlines"
     META = b"meta"
 
+
+ADDED = frozenset({Db.REFUSALS, Db.TIMELINES})
+"""Tables that an older store lacks: they are made when it is opened."""
 
 SWEPT: dict[Table, tuple[Db, type[Record]]] = {
     Table.SESSIONS: (Db.SESSIONS, Session),
@@ -68,6 +78,7 @@ SWEPT: dict[Table, tuple[Db, type[Record]]] = {
     Table.CUTS: (Db.CUTS, Cut),
     Table.REVOCATIONS: (Db.REVOCATIONS, Revocation),
     Table.EVENTS: (Db.EVENTS, Event),
+    Table.REFUSALS: (Db.REFUSALS, Event),
 }
 """Where the rows of a swept table lie, and what they are."""
 

@@ -15,7 +15,9 @@ from sessiond.store.contract import Change, Health, Request, Swept, View
 from sessiond.store.lmdb.environment import MAP_BYTES, Environment
 from sessiond.store.lmdb.filesystem import magic_of
 from sessiond.store.lmdb.writer import StoreFullError, Writer
-from sessiond.store.transactional import Rows, TransactionalStore
+from sessiond.store.records import Session
+from sessiond.store.rows import Rows
+from sessiond.store.transactional import TransactionalStore
 
 T = TypeVar("T")
 
@@ -84,7 +86,13 @@ class LmdbStore(TransactionalStore):
         super().tick()
 
     def create(
-        self, tenant_hash: bytes, subject_hash: bytes, request: Request | None, decide: Callable[[View], Change[T]]
+        self,
+        tenant_hash: bytes,
+        subject_hash: bytes,
+        request: Request | None,
+        decide: Callable[[View], Change[T]],
+        *,
+        siblings: int = 0,
     ) -> T:
         """Add a session, unless the map is as full as it may be by new sessions; a repeated call gets its answer."""
 
@@ -99,17 +107,44 @@ class LmdbStore(TransactionalStore):
                 raise StoreUnavailableError(message)
             return change
 
-        return super().create(tenant_hash, subject_hash, request, decide_within_limit)
+        return super().create(tenant_hash, subject_hash, request, decide_within_limit, siblings=siblings)
 
-    def sweep(self, now: int, events_before: int, limit: int) -> Swept:
+    def get(self, session_id: bytes) -> View:
+        """Read one session; whoever is shown its end is contradicted by no verification that begins afterwards."""
+        view = super().get(session_id)
+        # What is read is durable. Its writer may have died before it told.
+        self._environment.revision.raise_to(view.revision)
+        return view
+
+    def list_by_subject(self, subject_hash: bytes, after: bytes, limit: int) -> tuple[list[Session], int]:
+        """Read up to *limit* sessions under a subject's hash; the revision is known to every process then, as above."""
+        sessions, revision = super().list_by_subject(subject_hash, after, limit)
+        self._environment.revision.raise_to(revision)
+        return sessions, revision
+
+    def revision(self) -> int:
+        """Read the revision: one word of memory, which every write that has returned has raised before."""
+        return self._environment.revision.load()
+
+    def sweep(
+        self,
+        now: int,
+        events_before: int,
+        limit: int,
+        *,
+        max_events: int | None = None,
+        max_refusal_events: int | None = None,
+    ) -> Swept:
         """
-        Delete up to *limit* rows that cannot matter any more; fewer at a time where the store is full.
+        Delete up to *limit* rows that cannot matter any more, as every store does; fewer where the store is full.
 
         To delete, too, LMDB writes pages anew before it frees the old ones.
         """
         while True:
             try:
-                return super().sweep(now, events_before, limit)
+                return super().sweep(
+                    now, events_before, limit, max_events=max_events, max_refusal_events=max_refusal_events
+                )
             except StoreFullError:
                 if limit == 1:
                     raise

@@ -3,7 +3,8 @@ The writer: one thread that runs every write of this process, many to a transact
 
 Rule 1: a group is whatever waits when the transaction begins. No timer: while one group is being made durable the
 next one gathers.
-Rule 2: nobody gets an answer, a refusal included, before all that it rests on is durable.
+Rule 2: nobody gets an answer, a refusal included, before all that it rests on is durable and its revision is known to
+every process, also where nothing was written: whoever wrote it may have died before it told.
 Rule 3: one call cannot spoil another. What raises in its own work is refused alone; where LMDB itself refuses a group,
 each of its calls runs again by itself.
 Rule 4: after a failed commit nothing is written until the store has been opened again and checked. A call is refused as
@@ -25,7 +26,7 @@ from sessiond.errors import IndeterminateError, StoreUnavailableError
 from sessiond.store.lmdb.environment import PATIENCE_SECONDS, Environment, StoreOpenError
 from sessiond.store.lmdb.rows import LmdbRows
 from sessiond.store.lmdb.schema import RecordFaultError
-from sessiond.store.transactional import Counters
+from sessiond.store.rows import Counters
 
 T = TypeVar("T")
 
@@ -210,8 +211,9 @@ class Writer:
                 group = take()
                 for call in group:
                     self._do(call, rows)
+                counters = self._counters(rows)
                 if any(call.wrote for call in group):
-                    self._commit(txn, rows)
+                    self._commit(txn, rows, counters)
         except _CommitError as failed:
             self._after_failed_commit(group, failed)
         except lmdb.Error as error:
@@ -222,6 +224,7 @@ class Writer:
         except StoreUnavailableError as refusal:
             self._refuse(group or take(), refusal)
         else:
+            self._environment.revision.raise_to(counters.revision)
             for call in group:
                 call.deliver()
 
@@ -261,12 +264,14 @@ class Writer:
         if isinstance(call.error, RecordFaultError):
             call.error = self._environment.refused(call.error)
 
-    def _commit(self, txn: lmdb.Transaction[bytes], rows: LmdbRows) -> None:
-        transaction = txn.id()
+    def _counters(self, rows: LmdbRows) -> Counters:
         try:
-            counters = rows.counters()
+            return rows.counters()
         except RecordFaultError as fault:
             raise self._environment.refused(fault) from None
+
+    def _commit(self, txn: lmdb.Transaction[bytes], rows: LmdbRows, counters: Counters) -> None:
+        transaction = txn.id()
         rows.apply()
         try:
             txn.commit()
@@ -346,6 +351,7 @@ class Writer:
             rows.accept()
             rows.apply()
             txn.commit()
+        self._environment.revision.raise_to(counters.revision)
         return last
 
     def _reopen_for_reads(self) -> None:

@@ -10,14 +10,18 @@ import pytest
 import structlog.testing
 from msgspec.structs import replace
 
+from sessiond.authority.caller import LOCAL
+from sessiond.authority.event_search import EventFilter, EventSearch
 from sessiond.clock import ManualClock
 from sessiond.errors import StoreUnavailableError
-from sessiond.store.contract import Change, Swept
+from sessiond.ids import new_session_id, session_id_text
+from sessiond.server.services.diagnosis import EventSource
+from sessiond.store.contract import Change, Swept, View
 from sessiond.store.lmdb import LmdbStore, schema
 from sessiond.store.lmdb.environment import ENGINE
-from sessiond.store.lmdb.schema import COUNTERS_KEY, Db, deadline_key, encode, scope_key
+from sessiond.store.lmdb.schema import COUNTERS_KEY, Db, deadline_key, encode, number_key, scope_key
 from sessiond.store.records import Session
-from sessiond.store.transactional import Table
+from sessiond.store.rows import Table
 from tests.conformance.samples import (
     NOW,
     SUBJECT,
@@ -26,12 +30,14 @@ from tests.conformance.samples import (
     add,
     answer,
     cut_scope,
+    event,
     keep,
     key,
     look,
     put_keys,
     request,
     session,
+    tell,
 )
 
 SICK, WELL = session(1), session(2)
@@ -44,13 +50,14 @@ def opened(path: Path) -> LmdbStore:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Give the directory of a closed store with two sessions of a subject, a cut, a request and a key."""
+    """Give the directory of a closed store with two sessions of a subject, a cut, a request, a key and three events."""
     store = opened(tmp_path / "data")
     add(store, SICK)
     add(store, WELL)
     cut_scope(store, SUBJECT)
     keep(store, request(), answer())
     put_keys(store, key())
+    tell(store, event(session_id=WELL.id), event(session_id=WELL.id, refusal=True))
     store.close()
     return tmp_path / "data"
 
@@ -125,7 +132,7 @@ def test_a_damaged_session_is_refused_and_left(data: Path) -> None:
         lambda: store.get(SICK.id),
         lambda: store.rotate(SICK.id, never),
         lambda: store.update(SICK.id, None, never),
-        lambda: store.revoke(SICK.id, None, never),
+        lambda: store.revoke([SICK.id], None, never),
         lambda: store.list_by_subject(SUBJECT_HASH, b"", 10),
         lambda: store.create(TENANT_HASH, SUBJECT_HASH, None, lambda _: Change(None, session=SICK)),
     ]
@@ -144,6 +151,42 @@ def test_a_damaged_session_is_refused_and_left(data: Path) -> None:
     assert [changed] == store.list_by_subject(SUBJECT_HASH, SICK.id, 10)[0]
     store.close()
     assert damaged == stored(data, Db.SESSIONS, SICK.id)
+
+
+def test_a_damaged_session_keeps_no_subject_out(data: Path) -> None:
+    """A subject with a damaged session, or one that is gone, logs in: that is logged, and does not count."""
+    change(data, Db.SUBJECTS, SUBJECT_HASH + SICK.id, lambda _: b"", under=SUBJECT_HASH + session(9).id)
+    flip_on_disk(data, Db.SESSIONS, WELL.id)
+    store = opened(data)
+    add(store, session(3))
+
+    def decide(view: View) -> Change[list[Session]]:
+        return Change(list(view.siblings), session=session(4))
+
+    with structlog.testing.capture_logs() as log:
+        assert [session(3)] == store.create(TENANT_HASH, SUBJECT_HASH, None, decide, siblings=10)
+    told = [f"subjects/{(SUBJECT_HASH + session(9).id).hex()}", f"sessions/{WELL.id.hex()}"]
+    assert [True, True] == [name in line["fault"] for name, line in zip(told, log, strict=True)]
+    store.close()
+
+
+def test_a_damaged_event_does_not_hide_the_last_number(data: Path) -> None:
+    """Whoever asks for no event learns the number of the last one, whatever became of the first."""
+    flip_on_disk(data, Db.EVENTS, number_key(1))
+    store = opened(data)
+    assert 3 == EventSource(store).end()
+    store.close()
+
+
+def test_a_damaged_event_does_not_hide_those_of_a_session(data: Path) -> None:
+    """Where the oldest event of all is damaged, the events of a session that has others are read all the same."""
+    flip_on_disk(data, Db.EVENTS, number_key(1))
+    store = opened(data)
+    session_id = new_session_id(NOW * 1000, SUBJECT_HASH, bytes(8))
+    tell(store, event(session_id=session_id))
+    page = EventSearch(store, LOCAL, EventFilter(session_id=session_id_text(session_id))).page(0, 10)
+    assert ([4], 4) == ([one.sequence for one in page.events], page.cursor)
+    store.close()
 
 
 def test_a_sweep_passes_a_damaged_session(data: Path) -> None:
@@ -175,14 +218,29 @@ def test_a_record_of_a_newer_release_is_left(data: Path) -> None:
     [
         (Db.CUTS, scope_key(SUBJECT), lambda store: store.cuts()),
         (Db.CUTS, scope_key(SUBJECT), lambda store: store.get(WELL.id)),
-        (Db.CUTS, scope_key(SUBJECT), lambda store: store.cut(SUBJECT, None, never)),
+        (Db.CUTS, scope_key(SUBJECT), lambda store: store.cut(SUBJECT, WELL.id, None, never)),
         (Db.KEYS, key().key_id, lambda store: store.keys()),
         (Db.KEYS, key().key_id, lambda store: store.change_keys(None, never)),
         (Db.REQUESTS, request().key, lambda store: store.update(WELL.id, request(), never)),
-        (Db.EVENTS, (1).to_bytes(8, "big"), lambda store: store.events_after(0, 10)),
-        (Db.REVOCATIONS, ((1 << 48) + 1).to_bytes(8, "big"), lambda store: store.revocations_after(0, 10)),
+        (Db.EVENTS, number_key(1), lambda store: store.events_after(0, 10)),
+        (Db.EVENTS, number_key(2), lambda store: store.events_of_session(WELL.id, 10)),
+        (Db.REFUSALS, number_key(3), lambda store: store.events_after(0, 10)),
+        (Db.REFUSALS, number_key(3), lambda store: store.events_of_session(WELL.id, 10)),
+        (Db.REVOCATIONS, number_key((1 << 48) + 1), lambda store: store.revocations_after(0, 10)),
     ],
-    ids=["cuts", "cut of a session", "cut again", "keys", "change of keys", "request", "events", "log"],
+    ids=[
+        "cuts",
+        "cut of a session",
+        "cut again",
+        "keys",
+        "change of keys",
+        "request",
+        "events",
+        "timeline",
+        "refusals",
+        "refusal of a session",
+        "log",
+    ],
 )
 def test_other_damaged_records_are_refused(data: Path, db: Db, row: bytes, call: Callable[[LmdbStore], object]) -> None:
     """A damaged record of any table fails the calls that rest on it, and is named."""
@@ -198,7 +256,7 @@ def test_damaged_counters_stop_writes(data: Path) -> None:
     store = opened(data)
     counters = store._read(lambda rows: rows.counters())  # noqa: SLF001 - nobody else's to see
     overwrite(data / "data.mdb", encode(Db.META, COUNTERS_KEY, counters), b"\1 damage")
-    for call in (lambda: store.sweep(NOW + 5_000, 0, 10), store.revision):
+    for call in (lambda: store.sweep(NOW + 5_000, 0, 10), store.cuts):
         with pytest.raises(StoreUnavailableError, match="meta/counters of the store is damaged"):
             call()
     store.close()
@@ -213,6 +271,50 @@ def test_an_index_that_leads_astray_is_damage(data: Path) -> None:
         StoreUnavailableError, match=f"subjects/{(b'strange1' + SICK.id).hex()} of the store is damaged"
     ):
         store.list_by_subject(b"strange1", b"", 10)
+    store.close()
+
+
+def test_a_timeline_that_leads_astray_is_damage(data: Path) -> None:
+    """A row of a session's timeline that leads to an event of another session fails the timeline."""
+    row = SICK.id + number_key(2)
+    change(data, Db.TIMELINES, WELL.id + number_key(2), lambda _: b"", under=row)
+    store = opened(data)
+    with pytest.raises(StoreUnavailableError, match=f"timelines/{row.hex()} of the store is damaged"):
+        store.events_of_session(SICK.id, 10)
+    store.close()
+
+
+def test_a_timeline_passes_what_an_older_release_swept(data: Path) -> None:
+    """A row of a timeline whose event is gone is passed over: an older release sweeps events and not the rows."""
+    change(data, Db.REFUSALS, number_key(3), lambda _: None)
+    store = opened(data)
+    assert [2] == [one.sequence for one in store.events_of_session(WELL.id, 1)]
+    store.close()
+
+
+def test_a_sweep_looks_at_so_many_rows_that_it_must_leave(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind so many damaged rows of a table a sweep stops there, so that no caller waits long; other tables go on."""
+    monkeypatch.setattr("sessiond.store.lmdb.rows.PASSED_ROWS", 2)
+    store = opened(data)
+    for number in (1, 2):
+        keep(store, request(number), answer(keep_until=NOW - 9 + number))
+    keep(store, request(3), answer(keep_until=NOW))
+    tell(store, *(event() for _ in range(3)))
+    store.close()
+    for number in (1, 2):
+        flip_on_disk(data, Db.REQUESTS, request(number).key)
+        flip_on_disk(data, Db.EVENTS, number_key(number))
+    store = opened(data)
+    assert Swept(sessions=2, refusal_events=1) == store.sweep(NOW + 1_000, 0, 10, max_events=0, max_refusal_events=0)
+    store.close()
+
+
+def test_a_bound_of_events_passes_a_damaged_one(data: Path) -> None:
+    """Where the oldest event is damaged, those behind it go, so that the bound holds but for what is damaged."""
+    flip_on_disk(data, Db.EVENTS, number_key(1))
+    store = opened(data)
+    assert Swept(events=1, refusal_events=1) == store.sweep(NOW, 0, 10, max_events=0, max_refusal_events=0)
+    assert [] == store.events_of_session(WELL.id, 10)
     store.close()
 
 

@@ -20,8 +20,8 @@ from sessiond.store.contract import Change
 from sessiond.store.lmdb import LmdbStore, schema
 from sessiond.store.lmdb.schema import SESSION_ROOM, Db, RecordFaultError, decode, encode
 from sessiond.store.records import RequestRecord, Session, Trace
-from sessiond.store.transactional import Counters, Rows, Table
-from tests.conformance.samples import NOW, SUBJECT_HASH, TENANT_HASH, answer, full_session, session
+from sessiond.store.rows import Counters, Rows, Table
+from tests.conformance.samples import NOW, SUBJECT_HASH, TENANT_HASH, answer, event, full_session, session, tell
 
 KEY = session().id
 BYTES_OF_A_SESSION = 400
@@ -81,7 +81,7 @@ def test_a_value_without_a_record_is_damaged() -> None:
 
 def test_what_does_not_fit_is_not_written() -> None:
     """A record that is too long, or whose key is too long or empty, is refused before anything is written."""
-    with pytest.raises(ValueError, match=r"a record of 70034 bytes .* does not fit"):
+    with pytest.raises(ValueError, match=r"a record of 700\d\d bytes .* does not fit"):
         encode(Db.REQUESTS, KEY, answer(session_id=b"x" * 70_000))
     for key in (b"", b"x" * 501):
         with pytest.raises(ValueError, match=f"a key of {len(key)} does not fit"):
@@ -221,4 +221,13 @@ def test_ids_have_their_size(tmp_path: Path, new: Session) -> None:
         store.create(TENANT_HASH, SUBJECT_HASH, None, lambda _: Change(None, session=new))
     assert None is store.get(new.id).session
     assert Counters().revision == store.revision()
+    store.close()
+
+
+def test_the_session_of_an_event_has_the_size_of_an_id(tmp_path: Path) -> None:
+    """An event that names a session by an id of another size is refused, and leaves nothing."""
+    store = LmdbStore(tmp_path / "data", monotonic_ms=ManualClock().monotonic_ms, session_grace_seconds=0)
+    with pytest.raises(ValueError, match="an event has 16 bytes"):
+        tell(store, event(), event(session_id=b"short"))
+    assert ([], 0) == store.events_after(0, 10)
     store.close()

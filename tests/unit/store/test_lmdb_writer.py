@@ -34,6 +34,7 @@ from tests.conformance.samples import (
     refuse,
     request,
     session,
+    tell,
 )
 from tests.durability.groups import busy, grouped, no_file_longer_than, until
 
@@ -106,6 +107,19 @@ def test_a_call_sees_what_the_group_wrote_before_it(one: LmdbStore) -> None:
     )
     first = 1 << 48
     assert [session(), session(), first + 1, first + 2, 1, (None, first + 2)] == outcomes
+
+
+def test_lists_and_counts_follow_the_group(one: LmdbStore) -> None:
+    """A list read backwards and the number of a table's rows hold what the calls before in the group wrote."""
+    seen = lambda view: Change([sibling.id[-1] for sibling in view.siblings], session=session(2))  # noqa: E731 - one use
+    outcomes = in_group(
+        one,
+        lambda: add(one, session(1)),
+        lambda: one.create(session().tenant_hash, session().subject_hash, None, seen, siblings=5),
+        lambda: tell(one, event(), event(), event()),
+        lambda: one.sweep(0, 0, 10, max_events=1).events,
+    )
+    assert [session(1), [1], None, 2] == outcomes
 
 
 def test_a_call_that_raises_leaves_its_group(one: LmdbStore) -> None:
@@ -265,7 +279,7 @@ def test_close_finishes_what_was_accepted(data: Path) -> None:
 
 
 def test_a_forked_child_touches_nothing(one: LmdbStore) -> None:
-    """In a child of a fork every verb is refused, close too; the parent goes on."""
+    """In a child of a fork every verb that needs LMDB is refused, close too; the parent goes on."""
     add(one, session())
     with warnings.catch_warnings():
         # Python 3.12 warns of forks beside threads, which is the point.
@@ -273,7 +287,7 @@ def test_a_forked_child_touches_nothing(one: LmdbStore) -> None:
         child = os.fork()
     if child == 0:
         refused = 0
-        for verb in (one.revision, lambda: add(one, session(2)), one.tick, one.close):
+        for verb in (one.cuts, lambda: add(one, session(2)), one.tick, one.close):
             try:
                 verb()
             except StoreUnavailableError as error:
@@ -322,9 +336,9 @@ def test_readers_that_take_every_place(data: Path, monkeypatch: pytest.MonkeyPat
     one = opened(data)
     held = [engine(one).begin() for _ in range(2)]
     with pytest.raises(StoreUnavailableError, match="kept changing: try again"):
-        one.revision()
+        one.serving_ms()
     held.pop().abort()
-    assert 1 << 48 == one.revision()
+    assert 0 == one.serving_ms()
     held.pop().abort()
     one.close()
 
