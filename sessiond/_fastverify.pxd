@@ -110,6 +110,7 @@ cdef extern from "native/verdict.h" nogil:
         VERDICT_STATE_LOST
         VERDICT_WRONG_TOKEN_KIND
         VERDICT_WRONG_AUDIENCE
+        VERDICT_EVICTED
 
     bint verdict_is_of_revoked(verdict given)
     bint verdict_is_of_signed(verdict given)
@@ -120,6 +121,10 @@ cdef extern from "native/revocations.h" nogil:
         REVOCATIONS_SUBJECT
         REVOCATIONS_TENANT
         REVOCATIONS_ALL
+
+    ctypedef struct revocations_spared:
+        const uint8_t *session_id
+        int64_t keep_until
 
     ctypedef struct revocable:
         const uint8_t *session_id
@@ -134,7 +139,8 @@ cdef extern from "native/revocations.h" nogil:
     void revocations_free(revocations *index)
     bint revocations_end_session(revocations *index, const uint8_t *session_id, verdict cause, int64_t keep_until)
     bint revocations_cut(
-        revocations *index, revocations_scope scope, const uint8_t *scope_hash, uint64_t revision, int64_t keep_until)
+        revocations *index, revocations_scope scope, const uint8_t *scope_hash, uint64_t revision, int64_t keep_until,
+        const revocations_spared *spared)
     void revocations_expire(revocations *index, int64_t now)
     void revocations_read_lock(revocations *index)
     void revocations_read_unlock(revocations *index)
@@ -206,3 +212,11 @@ cdef extern from "native/access.h" nogil:
         uint8_t *verdicts, uint8_t *fields, const span *texts, size_t n_texts, const access_terms *terms)
     verdict access_judge_window(uint32_t issued_at, uint32_t expires_at, int64_t now, int64_t leeway)
     verdict access_judge_revocation(const uint8_t *fields, revocations *index)
+
+
+cdef extern from "native/shared_revision.h" nogil:
+    enum:
+        SHARED_REVISION_LEN
+
+    uint64_t shared_revision_load(const uint64_t *word)
+    void shared_revision_raise(uint64_t *word, uint64_t revision)

@@ -21,6 +21,7 @@ REUSED: Final = 12
 STATE_LOST: Final = 14
 WRONG_TOKEN_KIND: Final = 17
 WRONG_AUDIENCE: Final = 18
+EVICTED: Final = 20
 
 # The bytes that the fields of a token take in a batch.
 REFRESH_FIELDS_SIZE: Final = 36
@@ -58,9 +59,25 @@ class RevocationIndex:
     @property
     def memory_bytes(self) -> int: ...
     def end_session(self, session_id: bytes, cause: int, keep_until: int) -> None: ...
-    def cut_subject(self, subject_hash: bytes, revision: int, keep_until: int) -> None: ...
-    def cut_tenant(self, tenant_hash: bytes, revision: int, keep_until: int) -> None: ...
-    def cut_all(self, revision: int, keep_until: int) -> None: ...
+    def cut_subject(
+        self,
+        subject_hash: bytes,
+        revision: int,
+        keep_until: int,
+        except_session_id: bytes = b"",
+        except_until: int = 0,
+    ) -> None: ...
+    def cut_tenant(
+        self,
+        tenant_hash: bytes,
+        revision: int,
+        keep_until: int,
+        except_session_id: bytes = b"",
+        except_until: int = 0,
+    ) -> None: ...
+    def cut_all(
+        self, revision: int, keep_until: int, except_session_id: bytes = b"", except_until: int = 0
+    ) -> None: ...
     def expire(self, now: int) -> None: ...
     def cause_of(self, session_id: bytes, tenant_hash: bytes, subject_hash: bytes, born: int) -> int: ...
 
@@ -145,3 +162,9 @@ class RefreshBatch(_Batch):
 @final
 class AccessBatch(_Batch):
     def __getitem__(self, place: SupportsIndex, /) -> VerifiedAccessToken: ...
+
+@final
+class SharedRevision:
+    def __new__(cls, memory: Buffer) -> Self: ...
+    def load(self) -> int: ...
+    def raise_to(self, revision: int) -> None: ...

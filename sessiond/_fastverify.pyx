@@ -56,6 +56,7 @@ REUSED = VERDICT_REUSED
 STATE_LOST = VERDICT_STATE_LOST
 WRONG_TOKEN_KIND = VERDICT_WRONG_TOKEN_KIND
 WRONG_AUDIENCE = VERDICT_WRONG_AUDIENCE
+EVICTED = VERDICT_EVICTED
 
 REFRESH_FIELDS_SIZE = REFRESH_FIELDS_LEN
 ACCESS_FIELDS_SIZE = ACCESS_FIELDS_LEN
@@ -119,6 +120,7 @@ include "native/verified.pxi"
 include "native/cache.pxi"
 include "native/verifiers.pxi"
 include "native/batches.pxi"
+include "native/shared_revision.pxi"
 
 draw_cache_secret()
 choose_implementation()

@@ -31,8 +31,8 @@ cdef int64_t check_leeway(object leeway) except -1:
     return check_seconds(leeway, "leeway", 1 << 32)
 
 
-cdef int64_t check_keep_until(object keep_until) except -1:
-    return check_seconds(keep_until, "keep_until", 1 << 53)
+cdef int64_t check_keep_until(object keep_until, str name) except -1:
+    return check_seconds(keep_until, name, 1 << 53)
 
 
 cdef uint64_t check_whole(object value, str name) except? 0:

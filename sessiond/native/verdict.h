@@ -26,12 +26,14 @@ typedef enum {
     VERDICT_STATE_LOST = 14,
     VERDICT_WRONG_TOKEN_KIND = 17,
     VERDICT_WRONG_AUDIENCE = 18,
+    VERDICT_EVICTED = 20,
 } verdict;
 
 /* Tell whether a cause is one that ends sessions before their time. */
 static inline bool verdict_is_of_revoked(verdict given)
 {
-    return (given >= VERDICT_REVOKED && given <= VERDICT_REUSED) || given == VERDICT_STATE_LOST;
+    return (given >= VERDICT_REVOKED && given <= VERDICT_REUSED) || given == VERDICT_STATE_LOST ||
+           given == VERDICT_EVICTED;
 }
 
 /* Tell whether a token got as far as a good signature, so that what it says may be handed out. */
@@ -48,6 +50,7 @@ static inline bool verdict_is_of_signed(verdict given)
     case VERDICT_ALL_REVOKED:
     case VERDICT_REUSED:
     case VERDICT_STATE_LOST:
+    case VERDICT_EVICTED:
         return true;
     case VERDICT_MALFORMED:
     case VERDICT_UNKNOWN_KEY:

@@ -16,5 +16,6 @@ ENDINGS: Final[Mapping[Cause, str]] = MappingProxyType(
         Cause.ALL_REVOKED: "every session that was open at that time was ended",
         Cause.REUSED: "a spent refresh token of the session was presented again, so the session was ended",
         Cause.STATE_LOST: ("the token is newer than what the authority knows of its session, so the session was ended"),
+        Cause.EVICTED: "a newer session of the subject took its place, since there may be only so many at once",
     }
 )

@@ -19,7 +19,7 @@ from sessiond.token.format import (
 _ACCESS_PREFIX = "eyJ"
 
 
-class Kind(enum.Enum):
+class TokenKind(enum.Enum):
     """What a text is meant to be, by how it begins."""
 
     REFRESH = "a refresh token"
@@ -50,7 +50,7 @@ class Inspection:
 
     """
 
-    kind: Kind | None
+    kind: TokenKind | None
     header: str | None = None
     key_id: bytes | None = None
     content: RefreshContent | AccessContent | None = None
@@ -88,9 +88,9 @@ def _inspect_refresh(text: str) -> Inspection:
     try:
         content = read_refresh(text)
     except LayoutError as error:
-        return Inspection(Kind.REFRESH, fault=_fault(error))
+        return Inspection(TokenKind.REFRESH, fault=_fault(error))
     header = f"{{1: -8, 4: h'{content.key_id.hex()}'}}"
-    return Inspection(Kind.REFRESH, header, content.key_id, content)
+    return Inspection(TokenKind.REFRESH, header, content.key_id, content)
 
 
 def _inspect_access(text: str) -> Inspection:
@@ -98,8 +98,8 @@ def _inspect_access(text: str) -> Inspection:
     try:
         key_id, content = read_access(text)
     except LayoutError as error:
-        return Inspection(Kind.ACCESS, header, fault=_fault(error))
-    return Inspection(Kind.ACCESS, header, key_id, content)
+        return Inspection(TokenKind.ACCESS, header, fault=_fault(error))
+    return Inspection(TokenKind.ACCESS, header, key_id, content)
 
 
 def _header(text: str) -> str | None:

@@ -74,6 +74,7 @@ int main(void)
     }
     for (int number = 0; number < N_SESSIONS; number++) {
         uint8_t session_id[16], passing[16];
+        const revocations_spared spared = {passing, number % 2};
         write_id(session_id, number);
         revocations_end_session(shared, session_id, VERDICT_REVOKED, 1000);
         atomic_store_explicit(&n_ended, number + 1, memory_order_relaxed);
@@ -81,7 +82,7 @@ int main(void)
             write_id(passing, N_SESSIONS + i);
             revocations_end_session(shared, passing, VERDICT_REVOKED, number % 2);
         }
-        revocations_cut(shared, REVOCATIONS_SUBJECT, passing, 1, number % 2);
+        revocations_cut(shared, REVOCATIONS_SUBJECT, passing, 1, number % 2, &spared);
         revocations_expire(shared, 1);
     }
     atomic_store_explicit(&done, 1, memory_order_relaxed);

@@ -111,7 +111,7 @@ int scarce_revocations(long allowed)
     for (int i = 0; i < N_SESSIONS && has_room; i++) {
         const uint8_t id[SESSION_ID_LEN] = {(uint8_t)(i >> 8), (uint8_t)i};
         has_room = revocations_end_session(index, id, VERDICT_KEY_REVOKED, 1) &&
-                   revocations_cut(index, REVOCATIONS_TENANT, id, 1, 1);
+                   revocations_cut(index, REVOCATIONS_TENANT, id, 1, 1, &(revocations_spared){id, 1});
     }
     revocations_free(index);
     return ended(has_room);

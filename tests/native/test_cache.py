@@ -94,7 +94,7 @@ def test_objects_that_can_change_are_not_held(token: object) -> None:
     assert isinstance(token, (bytearray, memoryview)) is (first is verify(empty))  # a copy of their bytes is held
 
 
-@pytest.mark.parametrize("cause", [Cause.REVOKED, Cause.REUSED, Cause.STATE_LOST])
+@pytest.mark.parametrize("cause", [Cause.REVOKED, Cause.EVICTED, Cause.REUSED, Cause.STATE_LOST])
 def test_cached_token_dies_the_moment_its_session_ends(cause: Cause) -> None:
     """The next call after the end of its session refuses a cached token, with the words it has without a cache."""
     index = RevocationIndex()

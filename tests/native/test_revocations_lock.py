@@ -25,6 +25,12 @@ def compiled(target: Path, *flags: str) -> Path:
     return target
 
 
+class Spared(ctypes.Structure):
+    """The session that a cut spares."""
+
+    _fields_ = (("session_id", ctypes.c_char_p), ("keep_until", ctypes.c_int64))
+
+
 class Index:
     """An index whose memory can run out."""
 
@@ -45,9 +51,11 @@ class Index:
         session_id = number.to_bytes(16, "big")
         return bool(self.library.revocations_end_session(self.index, session_id, 8, ctypes.c_int64(keep_until)))
 
-    def cut_subject(self, revision: int) -> bool:
+    def cut_subject(self, revision: int, spared: int | None = None) -> bool:
         keep_until = ctypes.c_int64(1000)
-        return bool(self.library.revocations_cut(self.index, SUBJECT, SCOPE, ctypes.c_uint64(revision), keep_until))
+        named = None if spared is None else ctypes.byref(Spared(spared.to_bytes(16, "big"), 1000))
+        cut = self.library.revocations_cut
+        return bool(cut(self.index, SUBJECT, SCOPE, ctypes.c_uint64(revision), keep_until, named))
 
     def expire(self, now: int) -> None:
         self.library.revocations_expire(self.index, ctypes.c_int64(now))
@@ -99,6 +107,20 @@ def test_cut_without_memory_is_refused(index: Index) -> None:
     assert 0 == index.cause_of(1)
     assert index.cut_subject(10)
     assert Cause.SUBJECT_REVOKED == index.cause_of(1)
+
+
+def test_cut_and_what_it_spares_are_known_together_or_not_at_all(index: Index) -> None:
+    """Where there is room for a cut alone neither is known; with room for both, for the next one too, both are."""
+    assert index.cut_subject(5)
+    index.out_of_memory(out=True)
+    assert not index.cut_subject(9, spared=1)
+    assert (1, [0, 0]) == (index.count, [index.cause_of(number, born=5) for number in (1, 2)])
+    index.out_of_memory(out=False)
+    assert index.cut_subject(9, spared=1)
+    assert (2, [0, Cause.SUBJECT_REVOKED]) == (index.count, [index.cause_of(number, born=5) for number in (1, 2)])
+    index.out_of_memory(out=True)
+    assert index.cut_subject(10, spared=1)
+    assert (2, [0, Cause.SUBJECT_REVOKED]) == (index.count, [index.cause_of(number, born=9) for number in (1, 2)])
 
 
 def test_expiry_needs_no_memory(index: Index) -> None:

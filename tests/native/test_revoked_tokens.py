@@ -58,7 +58,7 @@ def test_token_lives_without_a_revocation() -> None:
     assert GOOD == judged(index)
 
 
-@pytest.mark.parametrize("cause", [Cause.REVOKED, Cause.REUSED, Cause.STATE_LOST])
+@pytest.mark.parametrize("cause", [Cause.REVOKED, Cause.EVICTED, Cause.REUSED, Cause.STATE_LOST])
 def test_ended_session_gives_its_cause(cause: Cause) -> None:
     """The token of a session that ended has the verdict of its end, until that is forgotten."""
     index = RevocationIndex()

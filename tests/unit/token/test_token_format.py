@@ -11,6 +11,7 @@ import pytest
 from sessiond import _fastverify
 from sessiond.errors import Cause
 from sessiond.token import format as layout
+from sessiond.token import verdicts
 from sessiond.token.format import LayoutError, decode_base64url, encode_base64url, json_string, read_refresh
 from sessiond.token.sign import sign_refresh_token
 from tests.vectors.token_samples import ACCESS_CLAIMS, ACCESS_KEY, REFRESH_CLAIMS, REFRESH_KEY, payload_of
@@ -107,5 +108,6 @@ def test_causes_have_the_numbers_of_the_extension() -> None:
     named = {name: getattr(_fastverify, name) for name in Cause.__members__ if hasattr(_fastverify, name)}
 
     assert {name: Cause[name].value for name in named} == named
-    assert 14 == len(named)
-    assert 0 == _fastverify.GOOD
+    assert 15 == len(named)
+    assert verdicts.GOOD == _fastverify.GOOD
+    assert verdicts.CLAIMS_NOT_MET not in {*named.values(), verdicts.GOOD}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sessiond.token.inspect import Fault, Inspection, Kind, inspect
+from sessiond.token.inspect import Fault, Inspection, TokenKind, inspect
 from sessiond.token.sign import sign_access_token, sign_refresh_token
 from tests.vectors.token_samples import (
     ACCESS_CLAIMS,
@@ -38,7 +38,7 @@ def test_a_refresh_token_is_read() -> None:
     found = inspect(REFRESH_TOKEN)
     content: Any = found.content
 
-    assert (Kind.REFRESH, REFRESH_KEY.key_id, None) == (found.kind, found.key_id, found.fault)
+    assert (TokenKind.REFRESH, REFRESH_KEY.key_id, None) == (found.kind, found.key_id, found.fault)
     assert f"{{1: -8, 4: h'{REFRESH_KEY.key_id.hex()}'}}" == found.header
     assert {"key_id": REFRESH_KEY.key_id, **asdict(REFRESH_CLAIMS)} == content._asdict()
 
@@ -48,7 +48,7 @@ def test_an_access_token_is_read() -> None:
     found = inspect(ACCESS_TOKEN)
     content: Any = found.content
 
-    assert (Kind.ACCESS, ACCESS_KEY.key_id, None) == (found.kind, found.key_id, found.fault)
+    assert (TokenKind.ACCESS, ACCESS_KEY.key_id, None) == (found.kind, found.key_id, found.fault)
     assert f'{{"alg":"EdDSA","kid":"{ACCESS_KEY.key_id.hex()}","typ":"at+jwt"}}' == found.header
     assert asdict(ACCESS_CLAIMS) == content._asdict()
 
@@ -64,7 +64,7 @@ def test_the_header_of_another_kind_of_jwt_is_shown() -> None:
     header = b'{"alg":"RS256","typ":"JWT"}'
     found = inspect(jwt(ACCESS_KEY, b"{}", header=header))
 
-    assert (Kind.ACCESS, header.decode(), None, None) == (found.kind, found.header, found.key_id, found.content)
+    assert (TokenKind.ACCESS, header.decode(), None, None) == (found.kind, found.header, found.key_id, found.content)
     assert Fault('its header is not {"alg":"EdDSA","kid":"<16 digits of hex>","typ":"at+jwt"}', 1) == found.fault
 
 
@@ -121,7 +121,7 @@ def test_faults_of_a_text_of_no_kind(text: str, message: str, character: int) ->
 )
 def test_faults_of_refresh_tokens(token: str, message: str, character: int) -> None:
     """A text that begins like a refresh token says what is wrong with it and where."""
-    assert Inspection(Kind.REFRESH, fault=Fault(message, character)) == inspect(token)
+    assert Inspection(TokenKind.REFRESH, fault=Fault(message, character)) == inspect(token)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_faults_of_access_tokens(token: str, message: str, character: int) -> No
     """A text that begins like an access token says what is wrong with it and where."""
     found = inspect(token)
 
-    assert (Kind.ACCESS, Fault(message, character)) == (found.kind, found.fault)
+    assert (TokenKind.ACCESS, Fault(message, character)) == (found.kind, found.fault)
     assert (None, None) == (found.key_id, found.content)
 
 
