@@ -22,6 +22,10 @@ class Clock(Protocol):
         """Read milliseconds that never step back, on one scale for every process of the machine."""
         ...
 
+    def boot_ms(self) -> int:
+        """Read milliseconds that never step back and go on while the machine is suspended."""
+        ...
+
 
 class SystemClock:
     """The clocks of the machine."""
@@ -34,19 +38,23 @@ class SystemClock:
         """Read CLOCK_MONOTONIC in milliseconds."""
         return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000_000
 
+    def boot_ms(self) -> int:
+        """Read CLOCK_BOOTTIME in milliseconds."""
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
+
 
 class ManualClock:
     """
     A clock that moves only when it is told to, for tests.
 
-    Both clocks are set apart so that a test can step the wall clock while
-    the monotonic clock goes on.
+    The clocks are set apart so that a test can step the wall clock while the
+    others go on, and suspend the machine while the monotonic clock stands still.
     """
 
     def __init__(self, wall_ms: int = 1_800_000_000_000, monotonic_ms: int = 1_000_000) -> None:
         """Start at the given readings."""
         self._wall_ms = wall_ms
-        self._monotonic_ms = monotonic_ms
+        self._monotonic_ms = self._boot_ms = monotonic_ms
 
     def wall_ms(self) -> int:
         """Read the wall clock: milliseconds since the Unix epoch."""
@@ -56,10 +64,19 @@ class ManualClock:
         """Read the monotonic clock in milliseconds."""
         return self._monotonic_ms
 
+    def boot_ms(self) -> int:
+        """Read the clock of elapsed time, suspended or not, in milliseconds."""
+        return self._boot_ms
+
     def advance(self, seconds: float) -> None:
-        """Let *seconds* pass on both clocks; *seconds* >= 0."""
-        self._wall_ms += round(seconds * 1000)
+        """Let *seconds* pass on every clock; *seconds* >= 0."""
         self._monotonic_ms += round(seconds * 1000)
+        self.suspend(seconds)
+
+    def suspend(self, seconds: float) -> None:
+        """Let *seconds* pass while the machine is suspended; *seconds* >= 0."""
+        self._wall_ms += round(seconds * 1000)
+        self._boot_ms += round(seconds * 1000)
 
     def step_wall(self, seconds: float) -> None:
         """Set the wall clock forward, or back where *seconds* is negative; no time passes."""

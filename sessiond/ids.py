@@ -34,8 +34,9 @@ def new_session_id(wall_ms: int, subject_hash: bytes, entropy: bytes) -> bytes:
 
 
 def session_id_text(session_id: bytes) -> str:
-    """Spell a session id as UUID text, 36 characters."""
-    return str(uuid.UUID(bytes=session_id))
+    """Spell a session id, 16 bytes, as UUID text, 36 characters."""
+    digits = session_id.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def parse_session_id(text: str) -> bytes:

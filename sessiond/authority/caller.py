@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from sessiond.errors import PermissionDeniedError
 
-ROLES = frozenset({"issuer", "refresher", "viewer", "revoker", "verifier", "key-admin"})
+AUDITOR = "auditor"
+"""The role that sees sessions and what happened to them."""
+
+ROLES = frozenset({"issuer", "refresher", "viewer", "revoker", "verifier", "key-admin", AUDITOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +17,9 @@ class Caller:
     """
     A service that calls the authority.
 
-    ``roles`` are judged by the server, which knows the RPC. ``tenants`` are
-    judged by the authority, which knows the session; None means every tenant.
+    ``roles`` are judged by the server, which knows the RPC, and by the
+    authority where more is told to some of them. ``tenants`` are judged by the
+    authority, which knows the session; None means every tenant.
     """
 
     name: str
@@ -36,6 +40,18 @@ class Caller:
         """
         if not self.may_act_for(tenant):
             message = f"the caller {self.name!r} may not act for the tenant {tenant!r}"
+            raise PermissionDeniedError(message)
+
+    def must_act_for_every_tenant(self) -> None:
+        """
+        Refuse a caller that is limited to some tenants.
+
+        Raises:
+            PermissionDeniedError: It is.
+
+        """
+        if self.tenants is not None:
+            message = f"the caller {self.name!r} may act for some tenants only, and this concerns every tenant"
             raise PermissionDeniedError(message)
 
 

@@ -12,7 +12,7 @@ from sessiond.authority.issuing import check_access_token_fits
 from sessiond.authority.limits import Checker
 from sessiond.authority.lookup import etag, shown
 from sessiond.authority.refusals import sentence
-from sessiond.authority.requests import answer_of, first_answer
+from sessiond.authority.requests import answer_of, first_answer, key_of
 from sessiond.errors import EtagMismatchError, SessionEndedError
 from sessiond.store.contract import Change
 
@@ -71,6 +71,6 @@ class Replacement:
             ",".join(texts),
             at=self.now,
             caller=self.caller.name,
-            request_hash=self.request.key if self.request is not None else b"",
+            request_hash=key_of(self.request),
         )
         return Change(changed, session=changed, events=(event,), answer=answer_of(self.request))

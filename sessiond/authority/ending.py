@@ -1,7 +1,9 @@
-"""Ending a session on purpose: which one is meant, what is written, and what the caller learns."""
+"""Ending sessions on purpose: which ones are meant, what is written, and what the caller learns."""
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,11 +12,11 @@ from msgspec.structs import replace
 from sessiond.authority import events
 from sessiond.authority.lookup import as_ended, not_found
 from sessiond.authority.refusals import sentence
-from sessiond.authority.requests import answer_of, first_answer
+from sessiond.authority.requests import answer_of, first_answer, key_of
 from sessiond.errors import Cause, InvalidAccessToken, InvalidRefreshToken, SessiondError
 from sessiond.ids import session_id_text
-from sessiond.store.contract import Change
-from sessiond.store.records import End, Revocation, RevocationKind, Session
+from sessiond.store.contract import Change, EndedSession
+from sessiond.store.records import End, Event, Revocation, RevocationKind, Session
 from sessiond.token.format import REFRESH_PREFIX
 
 if TYPE_CHECKING:
@@ -34,6 +36,26 @@ class Revoked:
 
     session: Session
     ended_by_this_call: bool
+    revision: int
+
+
+class RevocationVerdict(enum.IntEnum):
+    """What became of a session that was to be ended; the numbers are kept in the rows of requests."""
+
+    ENDED = 1
+    ENDED_BEFORE = 2
+    NOT_FOUND = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRevoked:
+    """
+    What became of each session of a list, in its order.
+
+    A verifier that has applied ``revision`` refuses the tokens of every session that has ended.
+    """
+
+    verdicts: tuple[RevocationVerdict, ...]
     revision: int
 
 
@@ -103,27 +125,67 @@ class Ending:
         if session.end is not None:
             answer = answer_of(self.request, revision=view.revision)
             return Change(Revoked(session, ended_by_this_call=False, revision=view.revision), answer=answer)
-        end = End(Cause.REVOKED, self.now, self.reason, self.actor or self.caller.name)
-        ended = replace(session, end=end)
+        ended = self.ended(session, policy)
         revision = view.revision + 1
         return Change(
-            Revoked(ended, ended_by_this_call=True, revision=revision),
-            session=ended,
-            revocation=Revocation(
-                revision=0,
-                kind=RevocationKind.SESSION,
-                at=self.now,
-                keep_until=policy.session_entry_kept_until(session, self.now),
-                session_id=session.id,
-                cause=Cause.REVOKED,
-            ),
-            events=(
-                events.session_revoked(
-                    ended,
-                    at=self.now,
-                    caller=self.caller.name,
-                    request_hash=self.request.key if self.request is not None else b"",
-                ),
-            ),
+            Revoked(ended.session, ended_by_this_call=True, revision=revision),
+            ended=(ended,),
+            events=self.told((ended,)),
             answer=answer_of(self.request, revision=revision, session_id=session.id),
         )
+
+    def decide_each(self, views: Sequence[View], policy: Policy) -> Change[BatchRevoked]:
+        """
+        Decide what is written to end the sessions of *views*, each as :meth:`decide` would one that its id named.
+
+        Raises:
+            RequestIdReusedError: The request id names another request.
+
+        """
+        prior = first_answer(self.request, views[0].prior)
+        if prior is not None:
+            return Change(BatchRevoked(tuple(RevocationVerdict(number) for number in prior.outcome), prior.revision))
+        sessions = [as_ended(view) for view in views]
+        verdicts = tuple(self._verdict(session) for session in sessions)
+        ended = [
+            self.ended(session, policy)
+            for session, verdict in zip(sessions, verdicts, strict=True)
+            if session is not None and verdict is RevocationVerdict.ENDED
+        ]
+        revision = views[0].revision + len(ended)
+        return Change(
+            BatchRevoked(verdicts, revision),
+            ended=ended,
+            events=self.told(ended),
+            answer=answer_of(self.request, revision=revision, outcome=bytes(verdicts)),
+        )
+
+    def ended(self, session: Session, policy: Policy) -> EndedSession:
+        """End a living session."""
+        return ended_session(session, End(Cause.REVOKED, self.now, self.reason, self.actor or self.caller.name), policy)
+
+    def told(self, ended: Sequence[EndedSession]) -> list[Event]:
+        """Tell of the sessions that end."""
+        request_hash = key_of(self.request)
+        return [
+            events.session_revoked(one.session, at=self.now, caller=self.caller.name, request_hash=request_hash)
+            for one in ended
+        ]
+
+    def _verdict(self, session: Session | None) -> RevocationVerdict:
+        if session is None or not self.caller.may_act_for(session.tenant):
+            return RevocationVerdict.NOT_FOUND
+        return RevocationVerdict.ENDED if session.end is None else RevocationVerdict.ENDED_BEFORE
+
+
+def ended_session(session: Session, end: End, policy: Policy) -> EndedSession:
+    """Give *session* as *end* leaves it, with the entry of the revocation log that tells verifiers."""
+    entry = Revocation(
+        revision=0,
+        kind=RevocationKind.SESSION,
+        at=end.at,
+        keep_until=policy.session_entry_kept_until(session, end.at),
+        session_id=session.id,
+        cause=end.cause,
+    )
+    return EndedSession(replace(session, end=end), entry)

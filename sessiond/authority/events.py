@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import enum
 
+from sessiond.authority.cuts import SCOPE_CAUSES
 from sessiond.errors import Cause
-from sessiond.store.records import Cut, Event, KeyRecord, Scope, ScopeKind, Session, Trace
+from sessiond.ids import session_id_text
+from sessiond.store.records import Cut, Event, KeyRecord, Scope, Session, Trace
 
 
-class Kind(enum.StrEnum):
+class EventKind(enum.StrEnum):
     """What happened; the values are kept in the store and are never renamed."""
 
     SESSION_CREATED = "SESSION_CREATED"
@@ -29,6 +31,7 @@ class Kind(enum.StrEnum):
     REFRESH_STATE_LOST = "REFRESH_STATE_LOST"
     SESSION_UPDATED = "SESSION_UPDATED"
     SESSION_REVOKED = "SESSION_REVOKED"
+    SESSION_EVICTED = "SESSION_EVICTED"
     SCOPE_CUT = "SCOPE_CUT"
     KEY_CREATED = "KEY_CREATED"
     KEY_ACTIVATED = "KEY_ACTIVATED"
@@ -37,21 +40,19 @@ class Kind(enum.StrEnum):
     KEY_REMOVED = "KEY_REMOVED"
 
 
-# The cause that a cut refuses tokens with.
-SCOPE_CAUSES = {
-    ScopeKind.ALL: Cause.ALL_REVOKED,
-    ScopeKind.TENANT: Cause.TENANT_REVOKED,
-    ScopeKind.SUBJECT: Cause.SUBJECT_REVOKED,
-}
+REFUSALS = frozenset(
+    {EventKind.REFRESH_REFUSED, EventKind.REFRESH_SUPERSEDED, EventKind.REFRESH_RETRIED, EventKind.REFRESH_SHARED}
+)
+"""What changed nothing but counters, answered or not: whoever holds a token can make any number of these."""
 
 
 def session_created(session: Session) -> Event:
     """Tell of the session's first generation."""
-    return presented(Kind.SESSION_CREATED, session, session.pending_by, generation=session.pending)
+    return presented(EventKind.SESSION_CREATED, session, session.pending_by, generation=session.pending)
 
 
 def presented(
-    kind: Kind,
+    kind: EventKind,
     session: Session,
     by: Trace,
     *,
@@ -74,6 +75,7 @@ def presented(
         caller=by.caller,
         request_hash=by.request_hash,
         details=details or {},
+        refusal=kind in REFUSALS,
     )
 
 
@@ -81,7 +83,7 @@ def session_updated(session: Session, fields: str, *, at: int, caller: str, requ
     """Tell that *caller* changed *fields* of the session, named as in the update mask."""
     return Event(
         sequence=0,
-        kind=Kind.SESSION_UPDATED,
+        kind=EventKind.SESSION_UPDATED,
         at=at,
         session_id=session.id,
         tenant=session.tenant,
@@ -94,13 +96,32 @@ def session_updated(session: Session, fields: str, *, at: int, caller: str, requ
 
 def session_revoked(session: Session, *, at: int, caller: str, request_hash: bytes = b"") -> Event:
     """Tell that *caller* ended the session on purpose; cause, reason and actor are those of ``session.end``."""
+    return _ended(EventKind.SESSION_REVOKED, session, {}, at=at, caller=caller, request_hash=request_hash)
+
+
+def session_evicted(session: Session, by: Session) -> Event:
+    """Tell that the session made room for the session *by*, which was opened in the same step."""
+    opened = by.pending_by
+    return _ended(
+        EventKind.SESSION_EVICTED,
+        session,
+        {"by_session_id": session_id_text(by.id)},
+        at=opened.at,
+        caller=opened.caller,
+        request_hash=opened.request_hash,
+    )
+
+
+def _ended(
+    kind: EventKind, session: Session, details: dict[str, str], *, at: int, caller: str, request_hash: bytes
+) -> Event:
     end = session.end
     if end is None:
         message = "the session has no end to tell of"
         raise ValueError(message)
     return Event(
         sequence=0,
-        kind=Kind.SESSION_REVOKED,
+        kind=kind,
         at=at,
         session_id=session.id,
         tenant=session.tenant,
@@ -109,7 +130,7 @@ def session_revoked(session: Session, *, at: int, caller: str, request_hash: byt
         caller=caller,
         actor=end.actor,
         request_hash=request_hash,
-        details={"reason": end.reason},
+        details={"reason": end.reason, **details},
     )
 
 
@@ -122,10 +143,17 @@ def scope_cut(
     caller: str,
     request_hash: bytes = b"",
 ) -> Event:
-    """Tell that every session of *scope* was revoked; *tenant* and *subject* are the names its hash stands for."""
+    """
+    Tell that every session of *scope* was revoked, all but the one that *cut* spares.
+
+    *tenant* and *subject* are the names that the scope's hash stands for.
+    """
+    details = {"scope": scope.kind.name, "reason": cut.reason}
+    if cut.except_session_id:
+        details["except_session_id"] = session_id_text(cut.except_session_id)
     return Event(
         sequence=0,
-        kind=Kind.SCOPE_CUT,
+        kind=EventKind.SCOPE_CUT,
         at=cut.at,
         tenant=tenant,
         subject=subject,
@@ -133,11 +161,11 @@ def scope_cut(
         caller=caller,
         actor=cut.actor,
         request_hash=request_hash,
-        details={"scope": scope.kind.name, "reason": cut.reason},
+        details=details,
     )
 
 
-def key_changed(kind: Kind, key: KeyRecord, *, at: int, caller: str = "", request_hash: bytes = b"") -> Event:
+def key_changed(kind: EventKind, key: KeyRecord, *, at: int, caller: str = "", request_hash: bytes = b"") -> Event:
     """Tell that *key* came, went or changed its state; *caller* is empty where the schedule did it."""
     details = {"key_id": key.key_id.hex(), "purpose": key.purpose.name, "state": key.state.name}
     if key.reason:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sessiond.store.contract import KeysView
     from sessiond.store.records import KeyRecord
     from sessiond.token.sign import AccessClaims, RefreshClaims
+    from sessiond.token.verify import RevocationIndex
 
 
 class KeysetFaultError(Exception):
@@ -83,6 +84,15 @@ class Keyring:
         )
         self.access_verifier: AccessVerifier = AccessVerifier(
             _verification_keys(self._of(Purpose.ACCESS)), issuer, tables=access_tables
+        )
+
+    def access_verifier_with(self, revocations: RevocationIndex) -> AccessVerifier:
+        """Make another access verifier, with the same tables, that asks *revocations* last in the same call."""
+        return AccessVerifier(
+            _verification_keys(self._of(Purpose.ACCESS)),
+            self.issuer,
+            tables=self.access_verifier.tables,
+            revocations=revocations,
         )
 
     def can_sign(self, key_id: bytes) -> bool:

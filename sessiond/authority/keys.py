@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sessiond.authority.keyring import Keyring, read_signers, seed_label
 from sessiond.authority.limits import Checker
-from sessiond.authority.requests import answer_of, first_answer, repeatable
+from sessiond.authority.requests import answer_of, first_answer, key_of, repeatable
 from sessiond.authority.schedule import Draft, Spare
 from sessiond.errors import IndeterminateError, KeyNotFoundError, StoreUnavailableError
 from sessiond.store.records import KeyState, Purpose
@@ -148,7 +148,7 @@ class Keys:
         check.request_id(request_id)
         check.finish()
         fields = ("RotateKey", purpose.value, immediately)
-        request = self._request(caller, request_id, fields, now)
+        request = repeatable(caller, fields[0], request_id, fields, policy=self._policy, now=now)
         spare = self._spare(purpose)
 
         def decide(view: KeysView) -> KeysChange[tuple[KeyRecord, int]]:
@@ -200,7 +200,7 @@ class Keys:
         check.request_id(request_id)
         check.finish()
         fields = ("RevokeKey", key_id, reason, actor)
-        request = self._request(caller, request_id, fields, now)
+        request = repeatable(caller, fields[0], request_id, fields, policy=self._policy, now=now)
         spares = {purpose: self._spare(purpose) for purpose in Purpose}
 
         def decide(view: KeysView) -> KeysChange[tuple[KeyRecord, KeyRecord | None, int]]:
@@ -238,7 +238,7 @@ class Keys:
             return ring, view.revision
 
     def _draft(self, view: KeysView, caller: Caller, request: Request | None, now: int) -> Draft:
-        request_hash = request.key if request is not None else b""
+        request_hash = key_of(request)
         return Draft(view.keys, now=now, policy=self._policy, caller=caller.name, request_hash=request_hash)
 
     def _change(self, request: Request | None, decide: Callable[[KeysView], KeysChange[T]]) -> T:
@@ -256,10 +256,6 @@ class Keys:
             message = "the keys were changed, but the store cannot be read to use them: send the request again"
             raise IndeterminateError(message) from None
         return result
-
-    def _request(self, caller: Caller, request_id: str, fields: tuple[str | int, ...], now: int) -> Request | None:
-        method = str(fields[0])
-        return repeatable(caller, method, request_id, fields, keep_until=now + self._policy.request_retention_seconds)
 
     def _spare(self, purpose: Purpose) -> Spare:
         seed = self._entropy(SEED_SIZE)

@@ -14,9 +14,14 @@ from typing import TYPE_CHECKING
 from sessiond.errors import InvalidRequestError
 from sessiond.ids import parse_session_id
 from sessiond.token.claims import RESERVED_CLAIMS, check_json_object
+from sessiond.token.requirements import Requirements
+from sessiond.token.verdicts import MAX_BATCH_TOKENS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sessiond.authority.login import Device
+    from sessiond.token.requirements import RequiredClaim
 
 TENANT_BYTES = 63
 SUBJECT_BYTES = 255
@@ -100,6 +105,14 @@ class Checker:
         """Allow server-side data, or none."""
         self._json(field, value, frozenset())
 
+    def required_claims(self, required: Sequence[RequiredClaim]) -> Requirements:
+        """Allow claims that a caller requires, and give what they come to."""
+        try:
+            return Requirements(required)
+        except InvalidRequestError as error:
+            self._violations += error.violations
+            return Requirements()
+
     def lifetime(self, field: str, seconds: int | None, least: int, greatest: int) -> None:
         """Allow *least* to *greatest* seconds, or the configured lifetime (None)."""
         if seconds is not None and not least <= seconds <= greatest:
@@ -109,6 +122,11 @@ class Checker:
         """Allow a device, and give address (4 or 16 bytes, b"" for none) and user agent as records keep them."""
         self.text("device.label", device.label, LABEL_BYTES)
         return self._ip("device.ip", device.ip), fitting_user_agent(device.user_agent)
+
+    def batch(self, field: str, size: int) -> None:
+        """Allow a number of tokens that are judged at once."""
+        if not 1 <= size <= MAX_BATCH_TOKENS:
+            self.refuse(field, f"has {size} tokens, must have 1 to {MAX_BATCH_TOKENS}")
 
     def page_size(self, value: int) -> int:
         """Allow a page size, and give the one that is meant."""
@@ -123,6 +141,19 @@ class Checker:
         except ValueError as error:
             self.refuse(field, str(error))
             return b""
+
+    def session_ids(self, field: str, values: Sequence[str], most: int) -> list[bytes]:
+        """Allow a list of 1 to *most* ids, none of them twice, and give the 16 bytes of each."""
+        if not 1 <= len(values) <= most:
+            self.refuse(field, f"has {len(values)} ids, must have 1 to {most}")
+            return []
+        first_places: dict[bytes, int] = {}
+        for place, value in enumerate(values):
+            wanted = self.session_id(f"{field}[{place}]", value)
+            first = first_places.setdefault(wanted, place)
+            if wanted and first != place:
+                self.refuse(f"{field}[{place}]", f"is that of {field}[{first}] once more")
+        return list(first_places)
 
     def key_id(self, value: str) -> bytes:
         """Allow the id of a key, and give its 8 bytes."""

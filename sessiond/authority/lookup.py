@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from sessiond.authority.cuts import SCOPE_CAUSES, covering
 from sessiond.authority.pages import page_token
-from sessiond.authority.rotation import is_idle, judge_session
-from sessiond.errors import Cause, SessionNotFoundError
+from sessiond.authority.rotation import is_idle
+from sessiond.errors import SessionNotFoundError
 from sessiond.ids import session_id_text
 from sessiond.store.records import End
 
 if TYPE_CHECKING:
     from sessiond.authority.caller import Caller
-    from sessiond.authority.revocation import Feed
+    from sessiond.authority.feed import Feed
     from sessiond.ids import ScopeHasher
     from sessiond.store.contract import Store, View
     from sessiond.store.records import Session
@@ -52,15 +53,12 @@ def as_ended(view: View) -> Session | None:
 
     A cut is written once for a whole scope and never into the records under it.
     """
-    session, cause = view.session, judge_session(view, tenant="", now=None)
-    cut = {
-        Cause.SUBJECT_REVOKED: view.cuts.subject,
-        Cause.TENANT_REVOKED: view.cuts.tenant,
-        Cause.ALL_REVOKED: view.cuts.everything,
-    }.get(cause or Cause.REVOKED)
-    if session is None or cause is None or cut is None:
+    session = view.session
+    if session is None or session.end is not None:
         return session
-    return replace(session, end=End(cause, cut.at, cut.reason, cut.actor))
+    for kind, cut in covering(view.cuts, session.born):
+        return replace(session, end=End(SCOPE_CAUSES[kind], cut.at, cut.reason, cut.actor))
+    return session
 
 
 def shown(view: View, session_id: bytes, caller: Caller, *, now: int) -> Session:
@@ -76,6 +74,11 @@ def shown(view: View, session_id: bytes, caller: Caller, *, now: int) -> Session
     if session is None or not caller.may_act_for(session.tenant) or (session.end is None and _is_over(session, now)):
         raise not_found(session_id)
     return session
+
+
+def is_of(session: Session, tenant: str, subject: str) -> bool:
+    """Say whether *session*, found by the hash of a subject, is of that one: another may have the same hash."""
+    return (session.tenant, session.subject) == (tenant, subject)
 
 
 def not_found(session_id: bytes) -> SessionNotFoundError:
@@ -104,9 +107,7 @@ def read_page(
     living = tuple(
         session
         for session in page
-        # Another subject may have the same hash.
-        if (session.tenant, session.subject) == (tenant, subject)
-        and session.end is None
+        if is_of(session, tenant, subject)
         and not _is_over(session, now)
         and feed.revocations.is_revoked(session.id, session.tenant_hash, session.subject_hash, session.born) is None
     )

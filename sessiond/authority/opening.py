@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from sessiond.authority import events
+from sessiond.authority.cuts import covering
+from sessiond.authority.eviction import make_room
 from sessiond.authority.issuing import Generation, pending_generation
 from sessiond.authority.login import FIRST_GENERATION
 from sessiond.authority.refusals import sentence
@@ -19,6 +21,7 @@ from sessiond.store.records import Session
 
 if TYPE_CHECKING:
     from sessiond.authority.keyring import Keyring
+    from sessiond.authority.policy import Policy
     from sessiond.store.contract import Cuts, Request, View
     from sessiond.store.records import RequestRecord
 
@@ -46,13 +49,14 @@ class Opening:
     request: Request | None
     now: int
 
-    def decide(self, view: View, ring: Keyring) -> Change[Opened | None]:
+    def decide(self, view: View, ring: Keyring, policy: Policy) -> Change[Opened | None]:
         """
         Decide what is written to open the session; a result of None asks for a newer keyset than *ring*.
 
         Raises:
             RequestIdReusedError: The request id names another request.
             LoginOvertakenError: A cut that covers the subject is newer than ``authenticated_revision``.
+            TooManySessionsError: The subject has as many sessions as *policy* lets it have, and none makes room.
             SessionEndedError: The session of the first attempt has ended, or its first key was revoked:
                 verifiers may have forgotten it, so no token of it is made.
 
@@ -66,23 +70,27 @@ class Opening:
         self._check_not_overtaken(view.cuts)
         first = replace(self.draft.pending_by, serving_ms=view.serving_ms, key_id=ring.active_refresh_key_id)
         session = replace(self.draft, born=view.revision, pending_by=first)
+        evicted = make_room(view, session, policy)
         return Change(
-            Opened(session, pending_generation(session), view.revision),
+            Opened(session, pending_generation(session), view.revision + len(evicted)),
             session=session,
-            events=(events.session_created(session),),
+            ended=evicted,
+            events=(
+                *(events.session_evicted(one.session, session) for one in evicted),
+                events.session_created(session),
+            ),
             answer=answer_of(self.request, session_id=session.id, key_id=first.key_id),
         )
 
     def _check_not_overtaken(self, cuts: Cuts) -> None:
         if self.authenticated_revision is None:
             return
-        for cut in (cuts.subject, cuts.tenant, cuts.everything):
-            if cut is not None and cut.revision > self.authenticated_revision:
-                message = (
-                    f"the sessions of the subject were revoked at revision {cut.revision}, after "
-                    f"authenticated_revision {self.authenticated_revision} was read: authenticate the user again"
-                )
-                raise LoginOvertakenError(message)
+        for _, cut in covering(cuts, self.authenticated_revision):
+            message = (
+                f"the sessions of the subject were revoked at revision {cut.revision}, after "
+                f"authenticated_revision {self.authenticated_revision} was read: authenticate the user again"
+            )
+            raise LoginOvertakenError(message)
 
 
 def _first_opened(view: View, prior: RequestRecord, ring: Keyring, now: int) -> Opened:

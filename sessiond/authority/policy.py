@@ -13,6 +13,11 @@ MAX_ABSOLUTE_SECONDS = 400 * _DAY
 MAX_ACCESS_SECONDS = _DAY
 
 _YEAR = 365 * _DAY
+_MAX_ROWS = 100_000_000
+_MIN_MEMORY_MARGIN_SECONDS = 10
+
+MAX_SESSIONS = 500
+"""The greatest limit of living sessions per subject: all of them are looked at when another is opened."""
 
 RANGES = {
     "retry_window_seconds": (0, 300),
@@ -25,7 +30,10 @@ RANGES = {
     "key_publication_seconds": (0, _DAY),
     "key_rotation_seconds": (1, 10 * _YEAR),
     "event_retention_seconds": (1, 10 * _YEAR),
+    "max_events": (1, _MAX_ROWS),
+    "max_refusal_events": (1, _MAX_ROWS),
     "request_retention_seconds": (1, _YEAR),
+    "max_sessions": (0, MAX_SESSIONS),
 }
 """Least and greatest value of each setting that counts something."""
 
@@ -42,6 +50,19 @@ class Profile(enum.Enum):
     BALANCED = "balanced"
     STRICT = "strict"
     FORGIVING = "forgiving"
+
+
+class AtMaxSessions(enum.Enum):
+    """
+    What a login gets whose subject has as many living sessions as it may have.
+
+    REJECT refuses it. EVICT_OLDEST ends the session that was opened first, EVICT_LONGEST_IDLE the one whose last
+    refresh lies furthest back; several where the limit was lowered.
+    """
+
+    REJECT = "reject"
+    EVICT_OLDEST = "evict_oldest"
+    EVICT_LONGEST_IDLE = "evict_longest_idle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +109,23 @@ class Policy:
     """How long a key signs before the next takes over; longer than ``key_publication_seconds``."""
 
     event_retention_seconds: int = 30 * _DAY
-    """How long events are kept."""
+    """How long events are kept, if they are not too many."""
+
+    max_events: int = 5_000_000
+    """How many events are kept at most, those of ``max_refusal_events`` apart: of more, the first go early."""
+
+    max_refusal_events: int = 500_000
+    """How many events are kept at most of refreshes that changed nothing, refused, retried or shared: whoever holds a
+    token can cause any number of them, and they drive no others out."""
 
     request_retention_seconds: int = _DAY
     """How long a request id is remembered, so that a repeated call gets its first answer."""
+
+    max_sessions: int = 0
+    """How many living sessions a subject may have; 0 sets no limit."""
+
+    at_max_sessions: AtMaxSessions = AtMaxSessions.REJECT
+    """What a login beyond ``max_sessions`` gets: a refusal, or the place of the oldest or the longest idle session."""
 
     def __post_init__(self) -> None:
         """Check every setting."""
@@ -117,6 +151,16 @@ class Policy:
         """The straggler window in serving time, the same under every profile."""
         return self.straggler_window_seconds * 1000
 
+    @property
+    def _memory_margin_seconds(self) -> int:
+        """
+        How long a revocation is remembered beyond the end of what it concerns.
+
+        Twice the leeway covers verifiers whose clocks are off by the leeway either way. A call judges by the time at
+        which it began: the least margin covers one that is slow.
+        """
+        return max(2 * self.leeway_seconds, _MIN_MEMORY_MARGIN_SECONDS)
+
     def session_entry_kept_until(self, session: Session, now: int) -> int:
         """
         Say how long verifiers must remember that *session* was ended at *now*.
@@ -125,11 +169,10 @@ class Policy:
         more than the session's ``access_seconds``, nor the session. The life is
         counted from the later of *now* and the last issue, so that neither a
         wall clock that stepped back in between nor a call that read *now* long
-        before its turn to write shortens the memory. Twice the leeway covers
-        verifiers whose clocks are off by the leeway either way.
+        before its turn to write shortens the memory.
         """
         last_issue = max(now, session.access_issued_at)
-        return min(last_issue + session.access_seconds, session.expires_at) + 2 * self.leeway_seconds
+        return min(last_issue + session.access_seconds, session.expires_at) + self._memory_margin_seconds
 
     def cut_kept_until(self, now: int) -> int:
         """
@@ -138,4 +181,4 @@ class Policy:
         The greatest absolute life any policy allows, since sessions may be
         older than the present policy.
         """
-        return now + MAX_ABSOLUTE_SECONDS + 2 * self.leeway_seconds
+        return now + MAX_ABSOLUTE_SECONDS + self._memory_margin_seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sessiond.errors import Cause
+from sessiond.token import tenants
 from sessiond.token.endings import ENDINGS
 
 _SENTENCES = {
@@ -12,7 +13,7 @@ _SENTENCES = {
     Cause.IDLE_TIMEOUT: "the session was not refreshed for longer than its idle limit",
     Cause.SUPERSEDED: "a late copy of a request that was answered already; newer tokens are in the client's hands",
     Cause.UNKNOWN_SESSION: "the session is not in the store any more",
-    Cause.WRONG_TENANT: "the session belongs to another tenant than the one that the caller acts for",
+    Cause.WRONG_TENANT: tenants.WRONG_TENANT,
 }
 
 

@@ -17,6 +17,7 @@ from sessiond.store.records import RequestRecord
 
 if TYPE_CHECKING:
     from sessiond.authority.caller import Caller
+    from sessiond.authority.policy import Policy
 
 HASH_SIZE = 16
 
@@ -40,12 +41,18 @@ def retry_hash(retry_key: bytes) -> bytes:
 
 
 def repeatable(
-    caller: Caller, method: str, request_id: str, fields: tuple[Field, ...], *, keep_until: int
+    caller: Caller, method: str, request_id: str, fields: tuple[Field, ...], *, policy: Policy, now: int
 ) -> Request | None:
     """Describe a mutation that may be repeated; None where it has no request id and so cannot be recognised."""
     if not request_id:
         return None
+    keep_until = now + policy.request_retention_seconds
     return Request(request_key(caller.name, method, request_id), request_hash(*fields), keep_until)
+
+
+def key_of(request: Request | None) -> bytes:
+    """Name the request in an event, 16 bytes; b"" where it has no id."""
+    return request.key if request is not None else b""
 
 
 def first_answer(request: Request | None, prior: RequestRecord | None) -> RequestRecord | None:
@@ -71,11 +78,22 @@ def answer_of(
     session_id: bytes = b"",
     key_id: bytes = b"",
     other_key_id: bytes = b"",
+    outcome: bytes = b"",
+    at: int = 0,
 ) -> RequestRecord | None:
     """Note what a request is answered with, for its repetition; None where it cannot be repeated."""
     if request is None:
         return None
-    return RequestRecord(request.request_hash, request.keep_until, session_id, key_id, other_key_id, revision)
+    return RequestRecord(
+        request_hash=request.request_hash,
+        keep_until=request.keep_until,
+        session_id=session_id,
+        key_id=key_id,
+        other_key_id=other_key_id,
+        revision=revision,
+        outcome=outcome,
+        at=at,
+    )
 
 
 def _hash(person: bytes, fields: tuple[Field, ...]) -> bytes:

@@ -44,7 +44,8 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from sessiond.authority import events
-from sessiond.authority.events import Kind
+from sessiond.authority.cuts import SCOPE_CAUSES, covering
+from sessiond.authority.events import EventKind
 from sessiond.authority.policy import Policy, Profile
 from sessiond.errors import Cause
 from sessiond.store.contract import Cuts, View
@@ -243,13 +244,8 @@ def _judge(session: Session, cuts: Cuts, tenant: str, now: int | None) -> Cause 
         return Cause.WRONG_TENANT
     if session.end is not None:
         return session.end.cause
-    for cut, cause in (
-        (cuts.subject, Cause.SUBJECT_REVOKED),
-        (cuts.tenant, Cause.TENANT_REVOKED),
-        (cuts.everything, Cause.ALL_REVOKED),
-    ):
-        if cut is not None and session.born < cut.revision:
-            return cause
+    for kind, _ in covering(cuts, session.born):
+        return SCOPE_CAUSES[kind]
     if now is not None and is_idle(session, now):
         return Cause.IDLE_TIMEOUT
     return None
@@ -266,7 +262,7 @@ def _judge_generation(token: _Presentation) -> Decision:  # noqa: PLR0911 - one 
         if token.is_shared():
             return _shared(token)
         if token.policy.profile is Profile.FORGIVING:
-            return _new_pending(token, Outcome.REPLACED, Kind.REFRESH_REPLACED)
+            return _new_pending(token, Outcome.REPLACED, EventKind.REFRESH_REPLACED)
         return _reused(token)
     if token.generation == session.parent and token.is_straggler():
         return _refused(token, Cause.SUPERSEDED, superseded=session.superseded + 1)
@@ -280,7 +276,7 @@ def _rotated(token: _Presentation) -> Decision:
     return _new_pending(
         token,
         Outcome.ROTATED,
-        Kind.REFRESH_ROTATED,
+        EventKind.REFRESH_ROTATED,
         parent=session.confirmed,
         confirmed=session.pending,
         confirmed_by=session.pending_by,
@@ -291,7 +287,7 @@ def _rotated(token: _Presentation) -> Decision:
 
 
 def _retried(token: _Presentation) -> Decision:
-    return _same_successor(token, Outcome.RETRIED, Kind.REFRESH_RETRIED, retried=token.session.retried + 1)
+    return _same_successor(token, Outcome.RETRIED, EventKind.REFRESH_RETRIED, retried=token.session.retried + 1)
 
 
 def _shared(token: _Presentation) -> Decision:
@@ -300,21 +296,21 @@ def _shared(token: _Presentation) -> Decision:
     return _same_successor(
         token,
         Outcome.SHARED,
-        Kind.REFRESH_SHARED,
+        EventKind.REFRESH_SHARED,
         shared=session.shared + 1,
         shared_in_row=session.shared_in_row + counts,
         pending_shared=session.pending_shared or counts,
     )
 
 
-def _same_successor(token: _Presentation, outcome: Outcome, kind: Kind, **changes: object) -> Decision:
+def _same_successor(token: _Presentation, outcome: Outcome, kind: EventKind, **changes: object) -> Decision:
     """Hand out pending again, or a new one in its place where its key was revoked."""
     if token.pending_is_dead:
-        return _new_pending(token, Outcome.REPLACED, Kind.REFRESH_REPLACED, **changes)
+        return _new_pending(token, Outcome.REPLACED, EventKind.REFRESH_REPLACED, **changes)
     return _answered(token, outcome, kind, **changes)
 
 
-def _new_pending(token: _Presentation, outcome: Outcome, kind: Kind, **changes: object) -> Decision:
+def _new_pending(token: _Presentation, outcome: Outcome, kind: EventKind, **changes: object) -> Decision:
     """
     Make the next generation; only here are retry key and request id kept.
 
@@ -335,7 +331,7 @@ def _new_pending(token: _Presentation, outcome: Outcome, kind: Kind, **changes: 
     )
 
 
-def _answered(token: _Presentation, outcome: Outcome, kind: Kind, **changes: object) -> Decision:
+def _answered(token: _Presentation, outcome: Outcome, kind: EventKind, **changes: object) -> Decision:
     """Hand out the tokens of the session as *changes* leave it; the time of issue of the access token is kept."""
     issued_at = max(token.by.at, token.session.access_issued_at)
     session = replace(token.session, access_issued_at=issued_at, **changes)
@@ -347,18 +343,18 @@ def _reused(token: _Presentation) -> Decision:
     now = token.by.at
     end = End(cause=Cause.REUSED, at=now, reuse=Reuse(presented=token.generation, by=token.by))
     if not token.policy.revoke_subject_on_reuse:
-        return _ended(token, Kind.REFRESH_REUSED, end)
+        return _ended(token, EventKind.REFRESH_REUSED, end)
     scope = Scope(ScopeKind.SUBJECT, token.session.subject_hash)
     cut = Cut(revision=0, at=now, keep_until=token.policy.cut_kept_until(now), reason=Cause.REUSED.name)
-    return _ended(token, Kind.REFRESH_REUSED, end, (scope, cut))
+    return _ended(token, EventKind.REFRESH_REUSED, end, (scope, cut))
 
 
 def _state_lost(token: _Presentation) -> Decision:
     """End the session because its record is older than its tokens; the event raises the alarm."""
-    return _ended(token, Kind.REFRESH_STATE_LOST, End(cause=Cause.STATE_LOST, at=token.by.at))
+    return _ended(token, EventKind.REFRESH_STATE_LOST, End(cause=Cause.STATE_LOST, at=token.by.at))
 
 
-def _ended(token: _Presentation, kind: Kind, end: End, cut: tuple[Scope, Cut] | None = None) -> Decision:
+def _ended(token: _Presentation, kind: EventKind, end: End, cut: tuple[Scope, Cut] | None = None) -> Decision:
     """End the session; this first refusal is counted, and its event is that of the minute."""
     session = token.session
     refusals, _ = _count(session.refusals, end.cause, end.at)
@@ -393,7 +389,7 @@ def _ended(token: _Presentation, kind: Kind, end: End, cut: tuple[Scope, Cut] | 
 def _refused(token: _Presentation, cause: Cause, **changes: object) -> Decision:
     """Hand out nothing and revoke nothing; count, and tell of it once a minute."""
     refusals, due = _count(token.session.refusals, cause, token.by.at)
-    kind = Kind.REFRESH_SUPERSEDED if cause is Cause.SUPERSEDED else Kind.REFRESH_REFUSED
+    kind = EventKind.REFRESH_SUPERSEDED if cause is Cause.SUPERSEDED else EventKind.REFRESH_REFUSED
     return Decision(
         cause=cause,
         session=replace(token.session, refusals=refusals, **changes),
@@ -418,6 +414,6 @@ def _count(refusals: tuple[Refusal, ...], cause: Cause, now: int) -> tuple[tuple
 
 
 def _event(
-    token: _Presentation, kind: Kind, cause: Cause | None = None, details: dict[str, str] | None = None
+    token: _Presentation, kind: EventKind, cause: Cause | None = None, details: dict[str, str] | None = None
 ) -> Event:
     return events.presented(kind, token.session, token.by, generation=token.generation, cause=cause, details=details)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
-from sessiond.authority.events import Kind, key_changed
+from sessiond.authority.events import EventKind, key_changed
 from sessiond.authority.policy import MAX_ABSOLUTE_SECONDS, MAX_ACCESS_SECONDS
 from sessiond.store.contract import KeysChange
 from sessiond.store.records import KeyRecord, KeyState, Purpose, Revocation, RevocationKind
@@ -79,7 +79,7 @@ class Draft:
             created_at=self._now,
             activates_at=activates_at,
         )
-        return self._write(Kind.KEY_CREATED, key)
+        return self._write(EventKind.KEY_CREATED, key)
 
     def activate(self, key: KeyRecord) -> KeyRecord:
         """Sign with *key* from now; the key that signed till now verifies on."""
@@ -88,8 +88,8 @@ class Draft:
             retired = replace(
                 active, state=KeyState.RETIRING, retired_at=self._now, expires_at=self._last_use(key.purpose)
             )
-            self._write(Kind.KEY_RETIRED, retired)
-        return self._write(Kind.KEY_ACTIVATED, replace(key, state=KeyState.ACTIVE, activates_at=self._now))
+            self._write(EventKind.KEY_RETIRED, retired)
+        return self._write(EventKind.KEY_ACTIVATED, replace(key, state=KeyState.ACTIVE, activates_at=self._now))
 
     def revoke(self, key: KeyRecord, reason: str, actor: str) -> KeyRecord:
         """
@@ -107,7 +107,7 @@ class Draft:
             reason=reason,
             actor=actor,
         )
-        return self._write(Kind.KEY_REVOKED, revoked)
+        return self._write(EventKind.KEY_REVOKED, revoked)
 
     def follow_schedule(self, spares: Mapping[Purpose, Spare], removable: int) -> None:
         """
@@ -136,7 +136,7 @@ class Draft:
             if key.expires_at and key.expires_at <= removable:
                 del self._keys[key.key_id]
                 self._removed.append(key.key_id)
-                self._tell(Kind.KEY_REMOVED, key)
+                self._tell(EventKind.KEY_REMOVED, key)
 
     def change(self, result: T, answer: RequestRecord | None = None) -> KeysChange[T]:
         """Give what a store is to write."""
@@ -158,13 +158,13 @@ class Draft:
             answer=answer,
         )
 
-    def _write(self, kind: Kind, key: KeyRecord) -> KeyRecord:
+    def _write(self, kind: EventKind, key: KeyRecord) -> KeyRecord:
         self._keys[key.key_id] = key
         self._put[key.key_id] = key
         self._tell(kind, key)
         return key
 
-    def _tell(self, kind: Kind, key: KeyRecord) -> None:
+    def _tell(self, kind: EventKind, key: KeyRecord) -> None:
         self._events.append(key_changed(kind, key, at=self._now, caller=self._caller, request_hash=self._request_hash))
 
     def _last_use(self, purpose: Purpose) -> int:

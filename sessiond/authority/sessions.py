@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from sessiond.authority.changing import Replacement
 from sessiond.authority.ending import Ending, Revoked, Target, named_by_token
+from sessiond.authority.eviction import MAX_SIBLINGS
 from sessiond.authority.issuing import Issued, check_access_token_fits, check_clock, issue, pending_generation
 from sessiond.authority.limits import ETAG_LENGTH, SUBJECT_BYTES, Checker
 from sessiond.authority.login import ID_ENTROPY_SIZE, Device, Login, check_login, session_of
@@ -14,24 +15,23 @@ from sessiond.authority.lookup import Page, etag, read_page, shown
 from sessiond.authority.opening import Opening
 from sessiond.authority.pages import page_start
 from sessiond.authority.refusals import sentence
-from sessiond.authority.requests import repeatable, request_key, retry_hash
+from sessiond.authority.requests import key_of, repeatable, request_key, retry_hash
 from sessiond.authority.rotation import Call, Decision, Outcome, rotate
-from sessiond.errors import Cause, IndeterminateError, InvalidRefreshToken, StoreUnavailableError
+from sessiond.errors import Cause, InvalidRefreshToken
 from sessiond.ids import session_id_text
-from sessiond.store.contract import Change
+from sessiond.store.contract import Change, EndedSession
 from sessiond.store.records import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sessiond.authority.caller import Caller
+    from sessiond.authority.feed import Feed
     from sessiond.authority.keyring import Keyring
     from sessiond.authority.keys import Keys
     from sessiond.authority.policy import Policy
-    from sessiond.authority.requests import Field
-    from sessiond.authority.revocation import Feed
     from sessiond.ids import ScopeHasher
-    from sessiond.store.contract import Request, Store, View
+    from sessiond.store.contract import Store, View
     from sessiond.store.records import Session
 
 __all__ = ["Device", "Issued", "Login", "Page", "Revoked", "Sessions", "etag"]
@@ -102,6 +102,7 @@ class Sessions:
             InvalidRequestError: Also where the access tokens would be too long.
             PermissionDeniedError: The caller may not act for the tenant.
             LoginOvertakenError: The subject was revoked after ``authenticated_revision``.
+            TooManySessionsError: The subject has as many sessions as it may have, and none is evicted.
             SessionEndedError: The session of the first attempt has ended, or its first key was revoked:
                 its tokens would be refused.
 
@@ -110,12 +111,12 @@ class Sessions:
         ip, user_agent = check_login(login, self._policy)
         caller.must_act_for(login.tenant)
         check_clock(now)
-        request = self._request(caller, "CreateSession", login.request_id, login.fields(), now)
+        request = repeatable(caller, "CreateSession", login.request_id, login.fields(), policy=self._policy, now=now)
         by = Trace(
             at=now,
             serving_ms=0,
             key_id=b"",
-            request_hash=request.key if request is not None else b"",
+            request_hash=key_of(request),
             ip=ip,
             user_agent=user_agent,
             caller=caller.name,
@@ -136,7 +137,11 @@ class Sessions:
 
         def attempt(ring: Keyring) -> Issued | None:
             opened = self._store.create(
-                draft.tenant_hash, draft.subject_hash, request, lambda view: opening.decide(view, ring)
+                draft.tenant_hash,
+                draft.subject_hash,
+                request,
+                lambda view: opening.decide(view, ring, self._policy),
+                siblings=MAX_SIBLINGS if self._policy.max_sessions else 0,
             )
             if opened is None:
                 return None
@@ -200,16 +205,18 @@ class Sessions:
                 decision = rotate(
                     view,
                     token.generation,
-                    _judged_for(caller, call, view.session),
+                    judged_for(caller, call, view.session),
                     now=now,
                     policy=self._policy,
                     signing_key_id=ring.active_refresh_key_id,
                     revoked_key_ids=ring.revoked_refresh_key_ids,
                 )
+                session, entry = decision.session, decision.revocation
+                ended = (EndedSession(session, entry),) if session is not None and entry is not None else ()
                 return Change(
                     (decision, view.revision),
-                    session=decision.session,
-                    revocation=decision.revocation,
+                    session=None if ended else session,
+                    ended=ended,
                     cut=decision.cut,
                     events=decision.events,
                 )
@@ -323,7 +330,14 @@ class Sessions:
         check.request_id(request_id)
         check.finish()
         check_clock(now)
-        request = self._request(caller, "UpdateSession", request_id, (session_id, claims_json, data_json, etag), now)
+        request = repeatable(
+            caller,
+            "UpdateSession",
+            request_id,
+            (session_id, claims_json, data_json, etag),
+            policy=self._policy,
+            now=now,
+        )
         replacement = Replacement(caller, wanted, claims_json, data_json, etag, request, now)
         issuer = self._keys.snapshot().issuer
         return self._store.update(wanted, request, lambda view: replacement.decide(view, issuer))
@@ -366,31 +380,24 @@ class Sessions:
         check.notes(reason, actor)
         check.request_id(request_id)
         check.finish()
-        request = self._request(caller, "RevokeSession", request_id, (session_id, token, reason, actor), now)
+        request = repeatable(
+            caller, "RevokeSession", request_id, (session_id, token, reason, actor), policy=self._policy, now=now
+        )
         ending = Ending(caller, reason, actor, request, now)
 
         def attempt(ring: Keyring) -> Revoked | None:
             target = wanted or named_by_token(token or "", ring)
 
             return self._store.revoke(
-                target.session_id, request, lambda view: ending.decide(view, target, ring, self._policy)
+                [target.session_id], request, lambda views: ending.decide(views[0], target, ring, self._policy)
             )
 
         revoked = self._feed.with_fresh_keys(attempt)
-        try:
-            self._feed.catch_up()
-        except StoreUnavailableError:
-            message = "the session has ended, but the store cannot be read to make sure that everyone here knows"
-            raise IndeterminateError(message) from None
+        self._feed.make_known()
         return revoked
 
-    def _request(
-        self, caller: Caller, method: str, request_id: str, fields: tuple[Field, ...], now: int
-    ) -> Request | None:
-        return repeatable(caller, method, request_id, fields, keep_until=now + self._policy.request_retention_seconds)
 
-
-def _judged_for(caller: Caller, call: Call, session: Session | None) -> Call:
+def judged_for(caller: Caller, call: Call, session: Session | None) -> Call:
     """Let a caller that may not act for the session's tenant be judged as one that named another tenant."""
     if session is None or caller.may_act_for(session.tenant):
         return call

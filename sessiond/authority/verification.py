@@ -1,20 +1,25 @@
-"""Verify: who an access token speaks for."""
+"""Verify and BatchVerify: who an access token speaks for."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sessiond.authority.batch import JudgedBatch
 from sessiond.authority.limits import AUDIENCE_BYTES, Checker
-from sessiond.authority.refusals import sentence
-from sessiond.errors import Cause, InvalidAccessToken, StoreUnavailableError
-from sessiond.ids import session_id_text
+from sessiond.errors import StoreUnavailableError
+from sessiond.token.tenants import verdicts_for, verify_for
+from sessiond.token.verdicts import CLAIMS_NOT_MET, GOOD
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sessiond.authority.caller import Caller
+    from sessiond.authority.feed import Feed
+    from sessiond.authority.keyring import Keyring
     from sessiond.authority.keys import Keys
     from sessiond.authority.policy import Policy
-    from sessiond.authority.revocation import Feed
-    from sessiond.token.verify import VerifiedAccessToken
+    from sessiond.token.requirements import RequiredClaim, Requirements
+    from sessiond.token.verify import AccessVerifier, VerifiedAccessToken
 
 
 class Verification:
@@ -31,9 +36,18 @@ class Verification:
         self._feed = feed
         self._policy = policy
         self._audience = audience
+        self._kept_verifier: tuple[Keyring, AccessVerifier] | None = None
 
     def verify(
-        self, caller: Caller, access_token: str, *, audience: str, tenant: str, min_revision: int, now: int
+        self,
+        caller: Caller,
+        access_token: str,
+        *,
+        audience: str,
+        tenant: str,
+        min_revision: int,
+        required_claims: Sequence[RequiredClaim] = (),
+        now: int,
     ) -> tuple[VerifiedAccessToken, int]:
         """
         Accept an access token, or say why not.
@@ -41,6 +55,7 @@ class Verification:
         Causes are found in the order of judgement: everything up to
         WRONG_AUDIENCE from the token alone, then WRONG_TENANT, the cause that
         ended the session, and the cuts. Idleness ends refresh tokens alone.
+        What the caller requires of the claims is asked of good tokens only.
 
         Args:
             caller: Who asks. A token of a tenant that it may not act for has
@@ -49,6 +64,7 @@ class Verification:
             audience: The audience that the caller is; empty means the configured one.
             tenant: The tenant that the caller acts for; empty if it names none.
             min_revision: Judge with no less than this revision of the store.
+            required_claims: What must hold besides.
             now: Seconds since the epoch.
 
         Returns:
@@ -58,29 +74,91 @@ class Verification:
             InvalidRequestError: A field is out of its limits.
             PermissionDeniedError: The caller may not act for the tenant it named.
             InvalidAccessToken: The token is refused.
+            ClaimsNotMetError: The token is good, but required claims do not hold.
             StoreUnavailableError: The store cannot be read, or has not reached
                 *min_revision*: it was acknowledged elsewhere, or never.
 
         """
+        tenants, requirements = _checked(caller, Checker(), audience, tenant, required_claims)
+        revision = self._caught_up(min_revision)
+        leeway = self._policy.leeway_seconds
+        audience = audience or self._audience
+        token = verify_for(tenants, self._verifier(), access_token, audience=audience, now=now, leeway=leeway)
+        requirements.check(token.claims_json, now=now, leeway=leeway)
+        return token, revision
+
+    def verify_batch(
+        self,
+        caller: Caller,
+        access_tokens: Sequence[str],
+        *,
+        audience: str,
+        tenant: str,
+        min_revision: int,
+        required_claims: Sequence[RequiredClaim] = (),
+        now: int,
+    ) -> JudgedBatch:
+        """
+        Judge 1 to 1,024 access tokens as :meth:`verify` does, each by itself, and raise for none.
+
+        All are judged with one revision and one keyset, in one call of the
+        compiled verifier. The arguments are those of :meth:`verify`.
+
+        Raises:
+            InvalidRequestError: A field is out of its limits.
+            PermissionDeniedError: The caller may not act for the tenant it named.
+            StoreUnavailableError: As in :meth:`verify`.
+
+        """
         check = Checker()
-        check.text("audience", audience, AUDIENCE_BYTES)
-        check.tenant("tenant", tenant)
-        check.finish()
-        if tenant:
-            caller.must_act_for(tenant)
+        check.batch("access_tokens", len(access_tokens))
+        tenants, requirements = _checked(caller, check, audience, tenant, required_claims)
+        revision = self._caught_up(min_revision)
+        verifier = self._verifier()
+        leeway = self._policy.leeway_seconds
+        batch = verifier.verify_batch(access_tokens, audience=audience or self._audience, now=now, leeway=leeway)
+        verdicts = verdicts_for(tenants, verifier, batch, access_tokens)
+        failed_claims: dict[int, tuple[int, ...]] = {}
+        if len(requirements):
+            for place, verdict in enumerate(verdicts):
+                if verdict == GOOD:
+                    failed = requirements.failed(batch[place].claims_json, now=now, leeway=leeway)
+                    if failed:
+                        failed_claims[place] = failed
+                        verdicts[place] = CLAIMS_NOT_MET
+        return JudgedBatch(batch, bytes(verdicts), failed_claims, revision)
+
+    def _caught_up(self, min_revision: int) -> int:
         revision = self._feed.catch_up()
         if revision < min_revision:
             message = f"the store is at revision {revision} and has not reached min_revision {min_revision}"
             raise StoreUnavailableError(message)
-        token = self._keys.snapshot().access_verifier.verify(
-            access_token, audience=audience or self._audience, now=now, leeway=self._policy.leeway_seconds
-        )
-        cause = self._judge(caller, token, tenant)
-        if cause is not None:
-            raise InvalidAccessToken(cause, sentence(cause), session_id=session_id_text(token.session_id))
-        return token, revision
+        return revision
 
-    def _judge(self, caller: Caller, token: VerifiedAccessToken, tenant: str) -> Cause | None:
-        if tenant not in ("", token.tenant) or not caller.may_act_for(token.tenant):
-            return Cause.WRONG_TENANT
-        return self._feed.revocations.is_revoked(token.session_id, token.tenant_hash, token.subject_hash, token.born)
+    def _verifier(self) -> AccessVerifier:
+        """Give the verifier of the keyset that asks the revocation index; the last one is kept, with its keyset."""
+        ring = self._keys.snapshot()
+        kept = self._kept_verifier
+        if kept is None or kept[0] is not ring:
+            kept = self._kept_verifier = (ring, ring.access_verifier_with(self._feed.revocations.index))
+        return kept[1]
+
+
+def _checked(
+    caller: Caller, check: Checker, audience: str, tenant: str, required_claims: Sequence[RequiredClaim]
+) -> tuple[frozenset[str] | None, Requirements]:
+    """
+    Check what both calls are asked with; *check* may have found faults already.
+
+    Returns:
+        The tenants whose tokens are accepted, None for all of them, and what is required of the claims.
+
+    """
+    check.text("audience", audience, AUDIENCE_BYTES)
+    check.tenant("tenant", tenant)
+    requirements = check.required_claims(required_claims)
+    check.finish()
+    if not tenant:
+        return caller.tenants, requirements
+    caller.must_act_for(tenant)
+    return frozenset((tenant,)), requirements

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.authority.policy import Policy
 from sessiond.authority.rotation import Call, Decision, Outcome
 from sessiond.errors import Cause
@@ -27,12 +27,12 @@ REFUSAL_EVENT_SECONDS = 60
 KEYS = tuple(SigningKey(bytes([number]) * 32) for number in range(1, 9))
 """Known to everyone: for tests only."""
 
-ENDS = {Cause.REUSED: Kind.REFRESH_REUSED, Cause.STATE_LOST: Kind.REFRESH_STATE_LOST}
+ENDS = {Cause.REUSED: EventKind.REFRESH_REUSED, Cause.STATE_LOST: EventKind.REFRESH_STATE_LOST}
 KINDS = {
-    Outcome.ROTATED: Kind.REFRESH_ROTATED,
-    Outcome.RETRIED: Kind.REFRESH_RETRIED,
-    Outcome.SHARED: Kind.REFRESH_SHARED,
-    Outcome.REPLACED: Kind.REFRESH_REPLACED,
+    Outcome.ROTATED: EventKind.REFRESH_ROTATED,
+    Outcome.RETRIED: EventKind.REFRESH_RETRIED,
+    Outcome.SHARED: EventKind.REFRESH_SHARED,
+    Outcome.REPLACED: EventKind.REFRESH_REPLACED,
 }
 
 
@@ -230,13 +230,13 @@ class Authority:
         if entry is not None:
             dead_at = min(max(by.now, self.history.access_issued_at) + ACCESS_SECONDS, before.expires_at)
             assert dead_at + 2 * self.policy.leeway_seconds == entry.keep_until, "an access token outlives the memory"
-        quiet = Kind.REFRESH_SUPERSEDED if cause is Cause.SUPERSEDED else Kind.REFRESH_REFUSED
+        quiet = EventKind.REFRESH_SUPERSEDED if cause is Cause.SUPERSEDED else EventKind.REFRESH_REFUSED
         if due:
             self._check_event(decision, ENDS[cause] if ends else quiet, by)
         else:
             assert () == decision.events
 
-    def _check_event(self, decision: Decision, kind: Kind, by: Presentation) -> None:
+    def _check_event(self, decision: Decision, kind: EventKind, by: Presentation) -> None:
         """The one event of a decision names session, generation, cause and call."""
         assert 1 == len(decision.events)
         event, call = decision.events[0], by.call

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
+from sessiond.authority.bulk_revocation import BulkRevocation
 from sessiond.authority.caller import LOCAL, Caller
+from sessiond.authority.cutting import ScopeRevoked
+from sessiond.authority.devices import DeviceRevoked
+from sessiond.authority.ending import BatchRevoked
+from sessiond.authority.feed import Feed, Revocations
 from sessiond.authority.keys import Keys
 from sessiond.authority.policy import Policy
-from sessiond.authority.revocation import Feed, Revocations
 from sessiond.authority.sealing import MASTER_KEY_SIZE, Sealer
 from sessiond.authority.sessions import Device, Issued, Login, Revoked, Sessions
 from sessiond.authority.verification import Verification
 from sessiond.clock import ManualClock, wall_seconds
 from sessiond.errors import StoreUnavailableError
 from sessiond.ids import ScopeHasher, session_id_text
+from sessiond.store.contract import Change
 from sessiond.store.memory import MemoryStore
 from sessiond.store.records import (
     Cut,
@@ -23,7 +29,6 @@ from sessiond.store.records import (
     KeyRecord,
     KeyState,
     Purpose,
-    RequestRecord,
     Revocation,
     Scope,
     ScopeKind,
@@ -31,10 +36,10 @@ from sessiond.store.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sessiond.authority.rotation import Outcome
-    from sessiond.store.contract import Change, KeysChange, KeysView, Request, View
+    from sessiond.store.contract import KeysChange, KeysView, Request, View
     from sessiond.token.verify import VerifiedAccessToken
 
 T = TypeVar("T")
@@ -45,19 +50,25 @@ TEST_MASTER_KEY = b"\x7e" * MASTER_KEY_SIZE
 ISSUER = "https://issuer.test"
 AUDIENCE = "api"
 NO_DEVICE = Device()
+NOTES = {"reason": "", "actor": "", "request_id": ""}
 DAY = 86_400
 
 
 class Entropy:
-    """Bytes that look random and are the same in every run; for tests only."""
+    """
+    Bytes that look random and are the same in every run; for tests only.
+
+    What is drawn in one size does not depend on what is drawn in others: keys
+    are drawn by a thread of their own.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._drawn = 0
+        self._drawn: Counter[int] = Counter()
 
     def __call__(self, n_bytes: int) -> bytes:
-        self._drawn += 1
-        return hashlib.shake_256(f"{self._name} {self._drawn}".encode()).digest(n_bytes)
+        self._drawn[n_bytes] += 1
+        return hashlib.shake_256(f"{self._name} {n_bytes} {self._drawn[n_bytes]}".encode()).digest(n_bytes)
 
 
 class RacingStore(MemoryStore):
@@ -67,13 +78,14 @@ class RacingStore(MemoryStore):
     What stands in ``meanwhile`` happens before the next writing verbs, one
     for each. While ``down`` is True nothing can be read, while ``keys_down``
     the keys alone cannot. What its log had up to ``log_starts_after`` is gone.
+    It tells of a revision that is ``ahead`` of its log by so much.
     """
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(monotonic_ms=clock.monotonic_ms, session_grace_seconds=30)
         self.meanwhile: list[Callable[[], object]] = []
         self.down = self.keys_down = False
-        self.log_starts_after = 0
+        self.log_starts_after = self.ahead = 0
         self.n_writes = 0
 
     def create(
@@ -82,17 +94,27 @@ class RacingStore(MemoryStore):
         subject_hash: bytes,
         request: Request | None,
         decide: Callable[[View], Change[T]],
+        *,
+        siblings: int = 0,
     ) -> T:
         self._let_happen()
-        return super().create(tenant_hash, subject_hash, request, decide)
+        return super().create(tenant_hash, subject_hash, request, decide, siblings=siblings)
 
     def rotate(self, session_id: bytes, decide: Callable[[View], Change[T]]) -> T:
         self._let_happen()
         return super().rotate(session_id, decide)
 
-    def revoke(self, session_id: bytes, request: Request | None, decide: Callable[[View], Change[T]]) -> T:
+    def revoke(
+        self, session_ids: Sequence[bytes], request: Request | None, decide: Callable[[Sequence[View]], Change[T]]
+    ) -> T:
         self._let_happen()
-        return super().revoke(session_id, request, decide)
+        return super().revoke(session_ids, request, decide)
+
+    def cut(
+        self, scope: Scope, except_session_id: bytes, request: Request | None, decide: Callable[[View], Change[T]]
+    ) -> T:
+        self._let_happen()
+        return super().cut(scope, except_session_id, request, decide)
 
     def change_keys(self, request: Request | None, decide: Callable[[KeysView], KeysChange[T]]) -> T:
         self._let_happen()
@@ -110,7 +132,7 @@ class RacingStore(MemoryStore):
 
     def revision(self) -> int:
         self._be_there()
-        return super().revision()
+        return super().revision() + self.ahead
 
     def _let_happen(self) -> None:
         self.n_writes += 1
@@ -134,6 +156,7 @@ class Process:
         self.keys.open(wall_seconds(here.clock))
         self.feed = Feed(here.store, self.keys, Revocations())
         self.sessions = Sessions(here.store, self.keys, self.feed, here.hasher, here.policy, AUDIENCE, entropy)
+        self.bulk = BulkRevocation(here.store, self.feed, here.hasher, here.policy)
         self.verification = Verification(self.keys, self.feed, here.policy, AUDIENCE)
 
     def login(self, caller: Caller = LOCAL, login: Login | None = None) -> Issued:
@@ -207,6 +230,39 @@ class Process:
             now=wall_seconds(self.clock),
         )
 
+    def revoke_list(self, *session_ids: bytes, caller: Caller = LOCAL, **fields: str) -> BatchRevoked:
+        """End the sessions of a list."""
+        texts = [session_id_text(one) for one in session_ids]
+        return self.bulk.revoke_list(caller, texts, now=wall_seconds(self.clock), **{**NOTES, **fields})
+
+    def revoke_device(
+        self, label: str, caller: Caller = LOCAL, *, subject: str = "alice", **fields: str
+    ) -> DeviceRevoked:
+        """End the sessions of a device of a subject of acme."""
+        now = wall_seconds(self.clock)
+        return self.bulk.revoke_device(caller, "acme", subject, label, now=now, **{**NOTES, **fields})
+
+    def revoke_subject(
+        self, caller: Caller = LOCAL, *, spared: bytes = b"", subject: str = "alice", **fields: str
+    ) -> ScopeRevoked:
+        """End the sessions of a subject of acme, all but one where *spared* names it."""
+        return self.bulk.revoke_subject(
+            caller,
+            "acme",
+            subject,
+            except_session_id=session_id_text(spared) if spared else "",
+            now=wall_seconds(self.clock),
+            **{**NOTES, **fields},
+        )
+
+    def revoke_tenant(self, caller: Caller = LOCAL, tenant: str = "acme", **fields: str) -> ScopeRevoked:
+        """End the sessions of a tenant."""
+        return self.bulk.revoke_tenant(caller, tenant, now=wall_seconds(self.clock), **{**NOTES, **fields})
+
+    def revoke_all(self, caller: Caller = LOCAL, **fields: str) -> ScopeRevoked:
+        """End every session."""
+        return self.bulk.revoke_all(caller, now=wall_seconds(self.clock), **{**NOTES, **fields})
+
     def verify(self, access_token: str) -> VerifiedAccessToken:
         """Judge an access token."""
         return self.verification.verify(
@@ -279,12 +335,13 @@ class Installation:
             ScopeKind.SUBJECT: self.hasher.subject(tenant, subject),
         }
 
-        def decide(_cut: Cut | None, _prior: RequestRecord | None, revision: int) -> tuple[Cut, Event, None]:
-            cut = Cut(revision, self.now, self.policy.cut_kept_until(self.now), reason, "operator")
-            return cut, Event(0, "SCOPE_CUT", self.now), None
-
-        return self.store.cut(Scope(kind, hashes[kind]), None, decide)
+        scope = Scope(kind, hashes[kind])
+        cut = Cut(0, self.now, self.policy.cut_kept_until(self.now), reason, "operator")
+        event = Event(0, "SCOPE_CUT", self.now)
+        return self.store.cut(
+            scope, b"", None, lambda view: Change(view.revision + 1, cut=(scope, cut), events=(event,))
+        )
 
     def events(self) -> list[str]:
         """Name every event so far, but those of keys."""
-        return [event.kind for event in self.store.events_after(0, 10_000) if not event.kind.startswith("KEY_")]
+        return [event.kind for event in self.store.events_after(0, 10_000)[0] if not event.kind.startswith("KEY_")]

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from sessiond.authority import events
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.errors import Cause
 from sessiond.store.records import (
     Cut,
@@ -35,7 +35,7 @@ KEY = KeyRecord(
 
 def test_kinds_are_spelled_as_their_names() -> None:
     """The value that the store keeps is the name."""
-    assert [kind.name for kind in Kind] == [kind.value for kind in Kind]
+    assert [kind.name for kind in EventKind] == [kind.value for kind in EventKind]
 
 
 def test_presented_tells_session_and_call() -> None:
@@ -64,16 +64,25 @@ def test_presented_tells_session_and_call() -> None:
         caller="gateway",
         request_hash=b"request",
         details={"count": "1"},
+        refusal=True,
     )
     assert expected == events.presented(
-        Kind.REFRESH_REFUSED, HELD, by, generation=4, cause=Cause.REVOKED, details={"count": "1"}
+        EventKind.REFRESH_REFUSED, HELD, by, generation=4, cause=Cause.REVOKED, details={"count": "1"}
     )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EventKind if kind.startswith("REFRESH_")])
+def test_refusals_that_changed_nothing_are_marked(kind: EventKind) -> None:
+    """What changes nothing but counters is one: refused or given again. What rotates or ends a session is none."""
+    told = events.presented(kind, HELD, HELD.pending_by, generation=0)
+    changed_nothing = {"REFRESH_REFUSED", "REFRESH_SUPERSEDED", "REFRESH_RETRIED", "REFRESH_SHARED"}
+    assert (kind in changed_nothing) == told.refusal
 
 
 def test_created_tells_the_first_generation() -> None:
     """The event of a creation is that of the call that made the first generation."""
     event = events.session_created(HELD)
-    assert (Kind.SESSION_CREATED, HELD.pending_by.at, HELD.pending, HELD.pending_by.request_hash, None) == (
+    assert (EventKind.SESSION_CREATED, HELD.pending_by.at, HELD.pending, HELD.pending_by.request_hash, None) == (
         event.kind,
         event.at,
         event.generation,
@@ -85,7 +94,7 @@ def test_created_tells_the_first_generation() -> None:
 def test_updated_tells_the_fields() -> None:
     """The event of an update names the fields and not their values."""
     event = events.session_updated(HELD, "claims_json,data_json", at=NOW, caller="admin", request_hash=b"r")
-    assert (Kind.SESSION_UPDATED, NOW, HELD.id, "admin", b"r", {"fields": "claims_json,data_json"}) == (
+    assert (EventKind.SESSION_UPDATED, NOW, HELD.id, "admin", b"r", {"fields": "claims_json,data_json"}) == (
         event.kind,
         event.at,
         event.session_id,
@@ -99,7 +108,7 @@ def test_revoked_tells_who_and_why() -> None:
     """The event of a revocation has cause, reason and actor of the session's end."""
     ended = replace(HELD, end=End(Cause.REVOKED, NOW, reason="lost phone", actor="ops"))
     event = events.session_revoked(ended, at=NOW, caller="admin", request_hash=b"r")
-    assert (Kind.SESSION_REVOKED, Cause.REVOKED, "ops", "admin", b"r", {"reason": "lost phone"}) == (
+    assert (EventKind.SESSION_REVOKED, Cause.REVOKED, "ops", "admin", b"r", {"reason": "lost phone"}) == (
         event.kind,
         event.cause,
         event.actor,
@@ -153,7 +162,7 @@ def test_cut_tells_its_scope(kind: ScopeKind, cause: Cause) -> None:
 )
 def test_key_event_names_the_key_and_no_secret(key: KeyRecord, details: dict[str, str]) -> None:
     """The event of a key has its id, purpose and state, and who changed it why."""
-    event = events.key_changed(Kind.KEY_REVOKED, key, at=NOW, caller="admin", request_hash=b"r")
+    event = events.key_changed(EventKind.KEY_REVOKED, key, at=NOW, caller="admin", request_hash=b"r")
     assert (
         Event(
             sequence=0,

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from sessiond.authority.revocation import Feed, Revocations
+from sessiond.authority.feed import Feed, Revocations
 from sessiond.clock import wall_seconds
 from sessiond.errors import Cause, InvalidAccessToken, InvalidRefreshToken, StoreUnavailableError
-from sessiond.store.contract import Change, View
+from sessiond.store.contract import Change, EndedSession, View
 from sessiond.store.records import Purpose, Revocation, RevocationKind, ScopeKind
 from tests.unit.authority.installation import Installation, Process
 
@@ -19,7 +19,8 @@ NOBODY = bytes(8)
 
 
 def end(installation: Installation, carrier: bytes, session_ids: list[bytes]) -> None:
-    """Log the end of sessions, without the work of making them; *carrier* is one that is in the store."""
+    """Log the end of sessions, without the work of making them; *carrier* is in the store and stays as it is."""
+    session = installation.record(carrier)
     for session_id in session_ids:
         entry = Revocation(
             0,
@@ -31,9 +32,9 @@ def end(installation: Installation, carrier: bytes, session_ids: list[bytes]) ->
         )
 
         def decide(_view: View, entry: Revocation = entry) -> Change[None]:
-            return Change(None, revocation=entry)
+            return Change(None, ended=(EndedSession(session, entry),))
 
-        installation.store.revoke(carrier, None, decide)
+        installation.store.update(carrier, None, decide)
 
 
 def cause_of(process: Process, session_id: bytes) -> Cause | None:
@@ -97,6 +98,18 @@ def test_store_that_cannot_be_read(installation: Installation, here: Process) ->
     assert applied == here.feed.revocations.applied_revision
     installation.store.down = False
     assert installation.store.revision() == here.feed.catch_up()
+
+
+def test_log_that_ends_before_the_revision(installation: Installation, here: Process) -> None:
+    """Where the store tells of a revision that its log does not reach nobody may judge, until it does."""
+    here.feed.catch_up()
+    applied = here.feed.revocations.applied_revision
+    installation.store.ahead = 1
+    with pytest.raises(StoreUnavailableError, match=f"tells of revision {applied + 1}, and its log ends at {applied}"):
+        here.feed.catch_up()
+    assert applied == here.feed.revocations.applied_revision
+    installation.store.ahead = 0
+    assert applied == here.feed.catch_up()
 
 
 def test_keys_are_applied_before_the_revision_says_so(installation: Installation, here: Process) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sessiond.authority.caller import LOCAL, Caller
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.authority.keyring import Keyring, KeysetFaultError
 from sessiond.authority.keys import Keys
 from sessiond.authority.policy import Policy
@@ -38,7 +38,7 @@ def states(installation: Installation, purpose: Purpose) -> list[KeyState]:
 
 def kinds(installation: Installation) -> list[str]:
     """Name every event of keys since the first two keys were made."""
-    return [event.kind for event in installation.store.events_after(4, 1000)]
+    return [event.kind for event in installation.store.events_after(4, 1000)[0]]
 
 
 @pytest.mark.usefixtures("here")
@@ -169,8 +169,8 @@ def test_rotation_publishes_the_next_key(installation: Installation, here: Proce
         revision,
     )
     assert (active, key) == (here.key_in(purpose, KeyState.ACTIVE), here.key_in(purpose, KeyState.PENDING))
-    (event,) = installation.store.events_after(4, 10)
-    assert (Kind.KEY_CREATED, "shop", 16) == (event.kind, event.caller, len(event.request_hash))
+    (event,) = installation.store.events_after(4, 10)[0]
+    assert (EventKind.KEY_CREATED, "shop", 16) == (event.kind, event.caller, len(event.request_hash))
     assert before + 1 == installation.store.revision()
 
 
@@ -271,7 +271,7 @@ def test_revoked_active_key_is_replaced(installation: Installation, here: Proces
     )
     assert here.key_in(purpose, KeyState.ACTIVE) == replacement
     assert before + 1 == revision == installation.store.revision()
-    assert [Kind.KEY_REVOKED, Kind.KEY_CREATED, Kind.KEY_ACTIVATED] == kinds(installation)
+    assert [EventKind.KEY_REVOKED, EventKind.KEY_CREATED, EventKind.KEY_ACTIVATED] == kinds(installation)
     assert active.key_id not in here.keys.snapshot().signers
 
 

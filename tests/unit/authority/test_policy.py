@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from sessiond.authority.policy import MAX_ABSOLUTE_SECONDS, Policy, Profile
+from sessiond.authority.policy import MAX_ABSOLUTE_SECONDS, AtMaxSessions, Policy, Profile
 from tests.unit.authority.rotation_cases import HELD, NOW
 
 
@@ -28,7 +28,11 @@ def test_defaults_are_those_of_the_design() -> None:
         "key_publication_seconds": 600,
         "key_rotation_seconds": 90 * day,
         "event_retention_seconds": 30 * day,
+        "max_events": 5_000_000,
+        "max_refusal_events": 500_000,
         "request_retention_seconds": day,
+        "max_sessions": 0,
+        "at_max_sessions": AtMaxSessions.REJECT,
     }
     assert expected == asdict(Policy())
 
@@ -45,6 +49,8 @@ def test_defaults_are_those_of_the_design() -> None:
         ("leeway_seconds", 0, 600),
         ("key_publication_seconds", 0, 86_400),
         ("event_retention_seconds", 1, 3650 * 86_400),
+        ("max_events", 1, 100_000_000),
+        ("max_refusal_events", 1, 100_000_000),
         ("request_retention_seconds", 1, 365 * 86_400),
     ],
 )
@@ -82,9 +88,15 @@ def test_cut_is_remembered_for_the_longest_life() -> None:
 
 def test_session_entry_follows_the_sessions_own_access_life() -> None:
     """The life of access tokens that counts is the session's, not the policy's of today."""
-    assert NOW + HELD.access_seconds + 2 == Policy(access_seconds=5, leeway_seconds=1).session_entry_kept_until(
-        HELD, NOW
-    )
+    assert NOW + HELD.access_seconds + 60 == Policy(access_seconds=5).session_entry_kept_until(HELD, NOW)
+
+
+@pytest.mark.parametrize(("leeway_seconds", "margin"), [(0, 10), (5, 10), (6, 12), (600, 1200)])
+def test_revocation_outlives_a_slow_call(leeway_seconds: int, margin: int) -> None:
+    """A call that judges by an older time still finds the revocation: it stays 10 s longer, whatever the leeway."""
+    policy = Policy(leeway_seconds=leeway_seconds)
+    assert NOW + HELD.access_seconds + margin == policy.session_entry_kept_until(HELD, NOW)
+    assert NOW + MAX_ABSOLUTE_SECONDS + margin == policy.cut_kept_until(NOW)
 
 
 @pytest.mark.parametrize("issued_at", [NOW - 60, NOW, NOW + 3600])

@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiond.authority.caller import Caller
+from sessiond.authority.policy import Policy
 from sessiond.authority.requests import (
     HASH_SIZE,
     answer_of,
     first_answer,
+    key_of,
     repeatable,
     request_hash,
     request_key,
@@ -49,7 +51,7 @@ def test_call_without_an_id_has_no_name() -> None:
     assert (b"", b"", None) == (
         request_key("shop", "Refresh", ""),
         retry_hash(b""),
-        repeatable(SHOP, "RevokeKey", "", ("a",), keep_until=1),
+        repeatable(SHOP, "RevokeKey", "", ("a",), policy=Policy(), now=1),
     )
 
 
@@ -76,9 +78,15 @@ def test_hashes_of_different_uses_differ() -> None:
 
 def test_repeatable_request() -> None:
     """A mutation with a request id is named by its caller and method, and hashed over its fields."""
-    request = repeatable(SHOP, "RevokeKey", "1", ("a", 2), keep_until=7)
-    assert Request(request_key("shop", "RevokeKey", "1"), request_hash("a", 2), 7) == request
-    assert request != repeatable(GATE, "RevokeKey", "1", ("a", 2), keep_until=7)
+    policy = Policy(request_retention_seconds=86_400)
+    request = repeatable(SHOP, "RevokeKey", "1", ("a", 2), policy=policy, now=7)
+    assert Request(request_key("shop", "RevokeKey", "1"), request_hash("a", 2), 86_407) == request
+    assert request != repeatable(GATE, "RevokeKey", "1", ("a", 2), policy=policy, now=7)
+
+
+def test_request_is_named_in_events() -> None:
+    """An event has the name of the request that it came of, and none of one without an id."""
+    assert (REQUEST.key, b"") == (key_of(REQUEST), key_of(None))
 
 
 def test_first_answer() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiond.authority.revocation import Revocations
+from sessiond.authority.feed import Revocations
 from sessiond.errors import Cause
 from sessiond.store.records import Cut, Revocation, RevocationKind, Scope, ScopeKind
 from sessiond.token.endings import ENDINGS
@@ -69,7 +69,7 @@ def test_nothing_is_known_at_first() -> None:
     assert (0, None) == (Revocations().applied_revision, judged(Revocations()))
 
 
-@pytest.mark.parametrize("cause", [Cause.REVOKED, Cause.REUSED, Cause.STATE_LOST])
+@pytest.mark.parametrize("cause", [Cause.REVOKED, Cause.EVICTED, Cause.REUSED, Cause.STATE_LOST])
 def test_ended_session(cause: Cause) -> None:
     """A session that ended has the cause of its end; another one lives."""
     index = index_of(ended(cause=cause))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.authority.policy import Policy
 from sessiond.authority.rotation import LAST_GENERATION, Call, Outcome
 from sessiond.errors import Cause
@@ -76,7 +76,7 @@ def test_pending_rotates(policy: Policy) -> None:
         access_issued_at=NOW,
     )
     assert (Outcome.ROTATED, expected) == (decision.outcome, decision.session)
-    assert [Kind.REFRESH_ROTATED] == [event.kind for event in decision.events]
+    assert [EventKind.REFRESH_ROTATED] == [event.kind for event in decision.events]
 
 
 @every_profile
@@ -109,7 +109,7 @@ def test_confirmed_with_the_makers_proof_is_a_retry(policy: Policy, made: Call, 
     decision = present(late, 3, call, policy=policy)
     expected = replace(late, retried=1, access_issued_at=NOW)
     assert (Outcome.RETRIED, expected) == (decision.outcome, decision.session)
-    assert [Kind.REFRESH_RETRIED] == [event.kind for event in decision.events]
+    assert [EventKind.REFRESH_RETRIED] == [event.kind for event in decision.events]
 
 
 def test_retry_comes_before_sharing() -> None:
@@ -153,7 +153,7 @@ def test_confirmed_inside_the_window_is_shared(policy: Policy) -> None:
     decision = present(SOON, 3, policy=policy)
     expected = replace(SOON, shared=1, shared_in_row=1, pending_shared=True, access_issued_at=NOW)
     assert (Outcome.SHARED, expected) == (decision.outcome, decision.session)
-    assert [Kind.REFRESH_SHARED] == [event.kind for event in decision.events]
+    assert [EventKind.REFRESH_SHARED] == [event.kind for event in decision.events]
 
 
 def test_confirmed_is_never_shared_under_strict() -> None:
@@ -180,7 +180,7 @@ def test_confirmed_after_the_window_gets_a_sibling_under_forgiving() -> None:
     )
     expected = replace(late, pending=5, pending_by=made, access_issued_at=NOW)
     assert (Outcome.REPLACED, expected) == (decision.outcome, decision.session)
-    assert [Kind.REFRESH_REPLACED] == [event.kind for event in decision.events]
+    assert [EventKind.REFRESH_REPLACED] == [event.kind for event in decision.events]
 
 
 def test_replaced_sibling_is_caught_at_its_first_use() -> None:
@@ -204,7 +204,7 @@ def test_parent_inside_the_window_is_a_straggler(policy: Policy, call: Call) -> 
     refusal = Refusal(cause=Cause.SUPERSEDED, first_at=NOW, last_at=NOW, count=1, event_at=NOW)
     expected = replace(SOON, superseded=1, refusals=(refusal,))
     assert (Cause.SUPERSEDED, expected, None) == (decision.cause, decision.session, decision.revocation)
-    assert [Kind.REFRESH_SUPERSEDED] == [event.kind for event in decision.events]
+    assert [EventKind.REFRESH_SUPERSEDED] == [event.kind for event in decision.events]
 
 
 @every_profile
@@ -226,7 +226,7 @@ def test_beyond_pending_is_lost_state(policy: Policy, ahead: int) -> None:
     decision = present(SOON, 4 + ahead, MAKER, policy=policy)
     expected = End(cause=Cause.STATE_LOST, at=NOW)
     assert (Cause.STATE_LOST, expected) == (decision.cause, written(decision).end)
-    assert [Kind.REFRESH_STATE_LOST] == [event.kind for event in decision.events]
+    assert [EventKind.REFRESH_STATE_LOST] == [event.kind for event in decision.events]
     assert decision.revocation is not None
     assert Cause.STATE_LOST is decision.revocation.cause
 
@@ -382,7 +382,7 @@ def test_pending_under_a_revoked_key_is_replaced(call: Call) -> None:
     )
     assert (3, 2, SOON.confirmed_ms) == (session.confirmed, session.parent, session.confirmed_ms)
     assert 1 == session.retried + session.shared
-    assert [Kind.REFRESH_REPLACED] == [event.kind for event in decision.events]
+    assert [EventKind.REFRESH_REPLACED] == [event.kind for event in decision.events]
 
 
 def test_revoked_key_excuses_no_reuse() -> None:

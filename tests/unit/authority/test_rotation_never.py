@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.authority.policy import Policy
 from sessiond.authority.rotation import LAST_GENERATION, Call, Outcome
 from sessiond.errors import Cause
@@ -131,7 +131,7 @@ def test_reuse_ends_the_session_with_its_evidence(policy: Policy) -> None:
         decision.revocation,
     )
     (event,) = decision.events
-    assert (Kind.REFRESH_REUSED, Cause.REUSED, 1) == (event.kind, event.cause, event.generation)
+    assert (EventKind.REFRESH_REUSED, Cause.REUSED, 1) == (event.kind, event.cause, event.generation)
 
 
 @every_profile
@@ -145,7 +145,7 @@ def test_reuse_cuts_the_subject_where_the_policy_says_so() -> None:
     decision = present(HELD, 1, policy=Policy(revoke_subject_on_reuse=True))
     cut = Cut(revision=0, at=NOW, keep_until=NOW + 400 * 86_400 + 60, reason="REUSED")
     assert (Scope(ScopeKind.SUBJECT, HELD.subject_hash), cut) == decision.cut
-    assert [Kind.REFRESH_REUSED, Kind.SCOPE_CUT] == [event.kind for event in decision.events]
+    assert [EventKind.REFRESH_REUSED, EventKind.SCOPE_CUT] == [event.kind for event in decision.events]
 
 
 def test_reuse_of_a_dead_session_cuts_nothing() -> None:
@@ -178,8 +178,8 @@ def test_refusals_are_told_once_a_minute_with_their_count() -> None:
         decision = present(session, 1, now=NOW + second)
         session = written(decision)
         told.append([(event.kind, event.details) for event in decision.events])
-    fourth = [(Kind.REFRESH_REFUSED, {"count": "5"})]
-    last = [(Kind.REFRESH_REFUSED, {"count": "8"})]
+    fourth = [(EventKind.REFRESH_REFUSED, {"count": "5"})]
+    last = [(EventKind.REFRESH_REFUSED, {"count": "8"})]
     assert [[], [], [], fourth, [], [], last] == told
     assert (Refusal(Cause.REUSED, NOW, NOW + 120, 8, NOW + 120),) == session.refusals
 
@@ -200,7 +200,7 @@ def test_wrong_tenant_changes_only_its_counter() -> None:
     decision = present(HELD, 1, Call(tenant="other"))
     refusal = Refusal(Cause.WRONG_TENANT, NOW, NOW, 1, NOW)
     assert (Cause.WRONG_TENANT, replace(HELD, refusals=(refusal,))) == (decision.cause, decision.session)
-    assert [Kind.REFRESH_REFUSED] == [event.kind for event in decision.events]
+    assert [EventKind.REFRESH_REFUSED] == [event.kind for event in decision.events]
 
 
 def test_unknown_session_leaves_no_trace() -> None:

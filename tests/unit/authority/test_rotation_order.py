@@ -9,7 +9,7 @@ from itertools import combinations
 import pytest
 from msgspec.structs import replace
 
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.authority.rotation import Call, Outcome, is_idle, judge_session
 from sessiond.errors import Cause
 from sessiond.store.contract import Cuts, View
@@ -98,11 +98,11 @@ def test_earlier_cause_wins(
     assert earlier[0] is _judged(earlier[1](later[1](Situation())))
 
 
-@pytest.mark.parametrize("cause", [Cause.REVOKED, Cause.REUSED, Cause.STATE_LOST, Cause.SUBJECT_REVOKED])
+@pytest.mark.parametrize("cause", [Cause.REVOKED, Cause.EVICTED, Cause.REUSED, Cause.STATE_LOST, Cause.SUBJECT_REVOKED])
 def test_ended_session_names_what_ended_it(cause: Cause) -> None:
     """The cause of an ended session is the one in its record."""
     decision = present(replace(HELD, end=End(cause, NOW - 1)), 4)
-    assert (cause, [Kind.REFRESH_REFUSED]) == (decision.cause, [event.kind for event in decision.events])
+    assert (cause, [EventKind.REFRESH_REFUSED]) == (decision.cause, [event.kind for event in decision.events])
 
 
 @pytest.mark.parametrize(("revision", "cause"), [(7, None), (8, Cause.SUBJECT_REVOKED)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.authority.policy import MAX_ABSOLUTE_SECONDS, MAX_ACCESS_SECONDS, Policy
 from sessiond.authority.schedule import Draft, Spare
 from sessiond.store.records import KeyRecord, KeyState, Purpose, RequestRecord, RevocationKind
@@ -77,7 +77,7 @@ def test_empty_store_gets_a_key_of_each_purpose() -> None:
         )
         for one in change.put
     ]
-    assert [Kind.KEY_CREATED, Kind.KEY_ACTIVATED] * 2 == [event.kind for event in change.events]
+    assert [EventKind.KEY_CREATED, EventKind.KEY_ACTIVATED] * 2 == [event.kind for event in change.events]
 
 
 def test_next_key_is_published_before_it_is_due() -> None:
@@ -110,7 +110,7 @@ def test_pending_key_signs_when_it_is_due() -> None:
     change = moved.change(None)
     retired = replace(old, state=KeyState.RETIRING, retired_at=NOW + 61, expires_at=NOW + 61 + LIFE[Purpose.REFRESH])
     assert (retired, replace(new, state=KeyState.ACTIVE, activates_at=NOW + 61)) == change.put
-    assert [Kind.KEY_RETIRED, Kind.KEY_ACTIVATED] == [event.kind for event in change.events]
+    assert [EventKind.KEY_RETIRED, EventKind.KEY_ACTIVATED] == [event.kind for event in change.events]
 
 
 @pytest.mark.parametrize("purpose", list(Purpose))
@@ -148,7 +148,11 @@ def test_key_is_removed_when_nothing_of_it_can_be_alive(state: KeyState) -> None
     removed = draft(old, active, now=NOW + DAY)
     removed.follow_schedule(SPARES, NOW + 100)
     change = removed.change(None)
-    assert ((), (b"old",), [Kind.KEY_REMOVED]) == (change.put, change.remove, [event.kind for event in change.events])
+    assert ((), (b"old",), [EventKind.KEY_REMOVED]) == (
+        change.put,
+        change.remove,
+        [event.kind for event in change.events],
+    )
     assert removed.find(b"old") is None
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from sessiond.authority.caller import LOCAL, Caller
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.authority.policy import MAX_ABSOLUTE_SECONDS, Policy
 from sessiond.authority.requests import request_key
 from sessiond.authority.sessions import Device, Login
@@ -149,8 +149,8 @@ def test_creation_has_its_event(installation: Installation, here: Process) -> No
     """A session's creation is one event, written with it, and raises no revision."""
     before = installation.store.revision()
     issued = here.login(SHOP, FULL)
-    (event,) = [one for one in installation.store.events_after(0, 100) if one.session_id]
-    assert (Kind.SESSION_CREATED, issued.session_id, "acme", "alice", 0, "shop") == (
+    (event,) = [one for one in installation.store.events_after(0, 100)[0] if one.session_id]
+    assert (EventKind.SESSION_CREATED, issued.session_id, "acme", "alice", 0, "shop") == (
         event.kind,
         event.session_id,
         event.tenant,
@@ -275,7 +275,7 @@ def test_login_that_a_revocation_overtook(installation: Installation, here: Proc
     cut = installation.cut(kind)
     with pytest.raises(LoginOvertakenError, match=str(cut)):
         here.login(login=replace(ALICE, authenticated_revision=before))
-    assert [] == [event for event in installation.events() if event == Kind.SESSION_CREATED]
+    assert [] == [event for event in installation.events() if event == EventKind.SESSION_CREATED]
 
 
 @pytest.mark.parametrize("kind", list(ScopeKind))

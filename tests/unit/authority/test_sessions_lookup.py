@@ -192,10 +192,11 @@ def test_pages_follow_each_other(installation: Installation, here: Process) -> N
 
 
 def test_page_without_living_sessions_leads_on(installation: Installation, here: Process) -> None:
-    """A page reads a bounded part of the list: where all of that has ended, it is empty and names the next."""
+    """A page reads a bounded part of the list: where all of that is dead, it is empty and names the next."""
     for _ in range(3):
-        here.revoke(here.login().session_id)
+        here.login()
         installation.clock.advance(0.001)
+    installation.cut(ScopeKind.SUBJECT)
     living = here.login().session_id
     first = page(here, size=2)
     assert () == first.sessions

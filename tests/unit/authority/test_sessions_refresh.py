@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from sessiond.authority.caller import Caller
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.authority.policy import Policy, Profile
 from sessiond.authority.rotation import LAST_GENERATION, Outcome
 from sessiond.authority.sessions import Device, Login
@@ -72,7 +72,7 @@ def test_refresh_gives_the_next_generation(installation: Installation, here: Pro
         issued.refresh_expires_at,
         issued.revision,
     )
-    assert [Kind.SESSION_CREATED, Kind.REFRESH_ROTATED] == installation.events()
+    assert [EventKind.SESSION_CREATED, EventKind.REFRESH_ROTATED] == installation.events()
 
 
 def test_refresh_keeps_who_called(installation: Installation, here: Process) -> None:
@@ -336,7 +336,7 @@ def test_key_activated_before_the_write(installation: Installation, here: Proces
     issued, outcome = here.refresh(first.refresh_token)
     active = there.keys.snapshot().active_refresh_key_id
     assert (Outcome.ROTATED, 1, active) == (outcome, issued.generation, read_refresh(issued.refresh_token).key_id)
-    assert [Kind.SESSION_CREATED, Kind.REFRESH_ROTATED] == installation.events()
+    assert [EventKind.SESSION_CREATED, EventKind.REFRESH_ROTATED] == installation.events()
 
 
 def test_access_key_revoked_before_the_write(installation: Installation, here: Process) -> None:
@@ -354,7 +354,7 @@ def test_token_whose_key_is_revoked_before_the_write(installation: Installation,
     first = here.login()
     installation.store.meanwhile = [lambda: there.revoke_active_key(Purpose.REFRESH)]
     refused(Cause.KEY_REVOKED, here.refresh, first.refresh_token)
-    assert [Kind.SESSION_CREATED] == installation.events()
+    assert [EventKind.SESSION_CREATED] == installation.events()
 
 
 def test_login_while_the_key_changes(installation: Installation, here: Process) -> None:
@@ -366,7 +366,7 @@ def test_login_while_the_key_changes(installation: Installation, here: Process) 
     ]
     issued = here.login()
     assert there.keys.snapshot().active_refresh_key_id == read_refresh(issued.refresh_token).key_id
-    assert [Kind.SESSION_CREATED] == installation.events()
+    assert [EventKind.SESSION_CREATED] == installation.events()
     assert there.refresh(issued.refresh_token)[1] is Outcome.ROTATED
 
 

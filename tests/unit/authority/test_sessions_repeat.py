@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sessiond.authority.caller import LOCAL, Caller
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.authority.limits import MAX_PAGE_SIZE
 from sessiond.authority.sessions import Device, Login
 from sessiond.errors import Cause, RequestIdReusedError, SessionEndedError
@@ -38,7 +38,7 @@ def test_repetition_gets_the_same_session(installation: Installation, here: Proc
     again = here.login(SHOP, FULL)
     assert (first.refresh_token, first.session_id, 0) == (again.refresh_token, again.session_id, again.generation)
     assert installation.now == again.issued_at == installation.record(first.session_id).access_issued_at
-    assert [Kind.SESSION_CREATED] == installation.events()
+    assert [EventKind.SESSION_CREATED] == installation.events()
 
 
 def test_repetition_changes_nothing_but_the_last_issue(installation: Installation, here: Process) -> None:
@@ -114,7 +114,7 @@ def test_repetition_of_a_revoked_session(installation: Installation, here: Proce
     with pytest.raises(SessionEndedError) as caught:
         here.login(login=FULL)
     assert Cause.REVOKED is caught.value.cause
-    assert [Kind.SESSION_CREATED, Kind.SESSION_REVOKED] == installation.events()
+    assert [EventKind.SESSION_CREATED, EventKind.SESSION_REVOKED] == installation.events()
 
 
 def test_repetition_of_a_cut_session(installation: Installation, here: Process) -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from sessiond.authority.caller import Caller
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.authority.sessions import Login
 from sessiond.errors import (
     Cause,
@@ -69,8 +69,8 @@ def test_revocation_has_its_event_and_its_entry(installation: Installation, here
         )
         == entry
     )
-    event = installation.store.events_after(0, 100)[-1]
-    assert (Kind.SESSION_REVOKED, "shop", "alice", {"reason": "logout"}, 16) == (
+    event = installation.store.events_after(0, 100)[0][-1]
+    assert (EventKind.SESSION_REVOKED, "shop", "alice", {"reason": "logout"}, 16) == (
         event.kind,
         event.caller,
         event.actor,
@@ -118,7 +118,7 @@ def test_revoking_twice_is_no_error(installation: Installation, here: Process) -
     second = here.revoke(issued.session_id, reason="again")
     assert (first.session, False) == (second.session, second.ended_by_this_call)
     assert first.revision == second.revision == installation.store.revision()
-    assert [Kind.SESSION_CREATED, Kind.SESSION_REVOKED] == installation.events()
+    assert [EventKind.SESSION_CREATED, EventKind.SESSION_REVOKED] == installation.events()
 
 
 def test_session_that_ended_by_itself_keeps_its_cause(installation: Installation, here: Process) -> None:
@@ -277,7 +277,7 @@ def test_repetition_gets_the_first_answer(installation: Installation, here: Proc
     here.revoke(other.session_id)
     installation.clock.advance(3)
     assert first == here.revoke(issued.session_id, request_id="v1")
-    assert 2 == installation.events().count(Kind.SESSION_REVOKED)
+    assert 2 == installation.events().count(EventKind.SESSION_REVOKED)
 
 
 def test_repetition_of_a_call_that_came_too_late(here: Process) -> None:

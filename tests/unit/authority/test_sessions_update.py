@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from sessiond.authority.caller import Caller
-from sessiond.authority.events import Kind
+from sessiond.authority.events import EventKind
 from sessiond.authority.requests import request_key
 from sessiond.authority.sessions import Login, etag
 from sessiond.errors import (
@@ -58,8 +58,8 @@ def test_change_has_its_event(installation: Installation, here: Process) -> None
     issued = here.login(login=FULL)
     before = installation.store.revision()
     here.update(issued.session_id, SHOP, claims_json="{}", data_json="{}", request_id="u1")
-    event = installation.store.events_after(0, 100)[-1]
-    assert (Kind.SESSION_UPDATED, installation.now, issued.session_id, "shop") == (
+    event = installation.store.events_after(0, 100)[0][-1]
+    assert (EventKind.SESSION_UPDATED, installation.now, issued.session_id, "shop") == (
         event.kind,
         event.at,
         event.session_id,
@@ -75,8 +75,8 @@ def test_change_has_its_event(installation: Installation, here: Process) -> None
 def test_event_of_a_call_without_a_name(installation: Installation, here: Process) -> None:
     """The event of a call without a request id names no request."""
     here.update(here.login().session_id, data_json="{}")
-    event = installation.store.events_after(0, 100)[-1]
-    assert (Kind.SESSION_UPDATED, b"", {"fields": "data_json"}) == (event.kind, event.request_hash, event.details)
+    event = installation.store.events_after(0, 100)[0][-1]
+    assert (EventKind.SESSION_UPDATED, b"", {"fields": "data_json"}) == (event.kind, event.request_hash, event.details)
 
 
 def test_issued_access_tokens_keep_their_claims(here: Process) -> None:
@@ -123,7 +123,7 @@ def test_repetition_changes_nothing(installation: Installation, here: Process) -
     later = here.update(issued.session_id, data_json='{"b":4}')
     again = here.update(issued.session_id, data_json='{"b":3}', etag=read, request_id="u1")
     assert later == again == installation.record(issued.session_id)
-    assert 2 == installation.events().count(Kind.SESSION_UPDATED)
+    assert 2 == installation.events().count(EventKind.SESSION_UPDATED)
 
 
 def test_repetition_after_the_end(here: Process) -> None:
@@ -189,7 +189,7 @@ def test_session_that_is_not_there(installation: Installation, here: Process) ->
     installation.clock.advance(60)
     with pytest.raises(SessionNotFoundError):
         here.update(issued.session_id, data_json="{}")
-    assert [Kind.SESSION_CREATED] == installation.events()
+    assert [EventKind.SESSION_CREATED] == installation.events()
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from sessiond.errors import Cause, TokenRefusedError
-from sessiond.store.records import RevocationKind, ScopeKind
-from sessiond.token.endings import ENDINGS
+from sessiond.errors import Cause, IndeterminateError, StoreUnavailableError, TokenRefusedError
+from sessiond.store.records import RevocationKind
+from sessiond.token.revocations import cut_scope, end_session
 from sessiond.token.verify import RevocationIndex
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ class Revocations:
     The index that verifiers ask, with the entries of the store's log in it up to a revision. One writer at a time.
 
     An entry leaves once its ``keep_until`` has passed: no token that it
-    concerns can be alive then.
+    concerns can be alive then. ``index`` is what verifiers of batches ask.
     """
 
     def __init__(self) -> None:
         """Start with nothing known."""
         self._revision = 0
-        self._index = RevocationIndex()
+        self.index = RevocationIndex()
         self._applying = threading.Lock()
 
     @property
@@ -44,41 +44,38 @@ class Revocations:
 
     def is_revoked(self, session_id: bytes, tenant_hash: bytes, subject_hash: bytes, born: int) -> Cause | None:
         """Name the cause that ended a session, None while it lives: its own end first, then the cuts that cover it."""
-        cause = self._index.cause_of(session_id, tenant_hash, subject_hash, born)
+        cause = self.index.cause_of(session_id, tenant_hash, subject_hash, born)
         return Cause(cause) if cause else None
 
     def apply(self, entries: Iterable[Revocation], revision: int) -> None:
-        """
-        Add entries of the revocation log; everything up to *revision* is known then.
-
-        A session that ended for a cause that is none of :data:`ENDINGS` has ended: it is REVOKED.
-        """
+        """Add entries of the revocation log; everything up to *revision* is known then."""
         with self._applying:
             for entry in entries:
                 if entry.kind is RevocationKind.SESSION:
-                    cause = entry.cause or Cause.REVOKED
-                    cause = cause if cause in ENDINGS else Cause.REVOKED
-                    self._index.end_session(entry.session_id, cause, entry.keep_until)
+                    end_session(self.index, entry.session_id, entry.cause, entry.keep_until)
                 elif entry.scope is not None:
-                    self._cut(entry.scope, entry.revision, entry.keep_until)
+                    self._cut(entry.scope, entry)
             self._revision = max(self._revision, revision)
 
     def apply_cuts(self, cuts: dict[Scope, Cut]) -> None:
         """Add the cuts of the store."""
         for scope, cut in cuts.items():
-            self._cut(scope, cut.revision, cut.keep_until)
+            self._cut(scope, cut)
 
     def expire(self, now: int) -> None:
         """Forget what cannot matter any more at *now*, seconds since the epoch on a clock that never runs ahead."""
-        self._index.expire(now)
+        self.index.expire(now)
 
-    def _cut(self, scope: Scope, revision: int, keep_until: int) -> None:
-        if scope.kind is ScopeKind.SUBJECT:
-            self._index.cut_subject(scope.hash, revision, keep_until)
-        elif scope.kind is ScopeKind.TENANT:
-            self._index.cut_tenant(scope.hash, revision, keep_until)
-        else:
-            self._index.cut_all(revision, keep_until)
+    def _cut(self, scope: Scope, cut: Cut | Revocation) -> None:
+        cut_scope(
+            self.index,
+            scope.kind,
+            scope.hash,
+            cut.revision,
+            cut.keep_until,
+            except_session_id=cut.except_session_id,
+            except_until=cut.except_until,
+        )
 
 
 class Feed:
@@ -104,8 +101,9 @@ class Feed:
         Of several calls at once, one reads the log and the others wait for it.
 
         Raises:
-            StoreUnavailableError: The store cannot be read. What is applied
-                stays as it was, and the caller must not answer from it.
+            StoreUnavailableError: The store cannot be read, or its log ends
+                before its revision. What is applied stays as it was, and the
+                caller must not answer from it.
 
         """
         revision = self._store.revision()
@@ -113,6 +111,20 @@ class Feed:
             with self._catching_up:
                 self._apply_up_to(revision)
         return self.revocations.applied_revision
+
+    def make_known(self) -> None:
+        """
+        Apply a revocation that this process has just written, before it is acknowledged.
+
+        Raises:
+            IndeterminateError: The store cannot be read, so nobody knows whether every verifier here knows of it.
+
+        """
+        try:
+            self.catch_up()
+        except StoreUnavailableError:
+            message = "the revocation is written, but the store cannot be read to make sure that everyone here knows"
+            raise IndeterminateError(message) from None
 
     def with_fresh_keys(self, attempt: Callable[[Keyring], T | None]) -> T:
         """
@@ -155,5 +167,16 @@ class Feed:
             if any(entry.kind is RevocationKind.KEYS for entry in entries):
                 # Before the revision says so: nobody may find it applied and meet the old keyset.
                 self._keys.apply()
+            if len(entries) < _PAGE and tail < wanted:
+                raise log_ends_early(wanted, tail)
             # Revisions whose entries were swept are missing from the log; they concern nothing that is alive.
             self.revocations.apply(entries, entries[-1].revision if len(entries) == _PAGE else tail)
+
+
+def log_ends_early(wanted: int, tail: int) -> StoreUnavailableError:
+    """Say that the revocation log ends at *tail*, before the revision *wanted* that the store told of."""
+    message = (
+        f"the store tells of revision {wanted}, and its log ends at {tail}: its files were changed while it was in "
+        "use; stop every process that has it open, then start again"
+    )
+    return StoreUnavailableError(message)
