@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from sessiond.authority.bulk_revocation import BulkRevocation
 from sessiond.authority.caller import LOCAL
+from sessiond.authority.explaining import Explainer
+from sessiond.authority.feed import Feed, Revocations
 from sessiond.authority.keyring import KeysetFaultError
 from sessiond.authority.keys import Keys
-from sessiond.authority.revocation import Feed, Revocations
+from sessiond.authority.revocation_log import RevocationLog
 from sessiond.authority.sealing import Sealer, SealError
 from sessiond.authority.sessions import Sessions
 from sessiond.authority.verification import Verification
@@ -21,30 +24,43 @@ from sessiond.ids import ScopeHasher
 from sessiond.server.adapter import Adapter
 from sessiond.server.config import Config, ConfigError
 from sessiond.server.http import HttpPort, ListenError, site
+from sessiond.server.hub import Hub
 from sessiond.server.key_tables import key_table_usage, key_tables_in_use
 from sessiond.server.maintenance import Maintenance
 from sessiond.server.masterkey import read_master_key
 from sessiond.server.pools import WorkerPool, check_pools_are_honoured
 from sessiond.server.rules import RULES, Pool
+from sessiond.server.services.diagnosis import DiagnosisHandlers, EventSource
 from sessiond.server.services.keys import KeyHandlers
+from sessiond.server.services.revocations import RevocationHandlers, RevocationSource
 from sessiond.server.services.sessions import SessionHandlers
 from sessiond.server.services.verification import VerificationHandlers
+from sessiond.server.streams import Streams
 from sessiond.server.transport import Transport
 from sessiond.store.lmdb import LmdbStore, StoreOpenError
 from sessiond.store.lmdb.environment import MAP_BYTES
-from sessiond.v1 import key_service_pb2, session_service_pb2, verification_service_pb2
+from sessiond.v1 import (
+    diagnosis_service_pb2,
+    key_service_pb2,
+    revocation_service_pb2,
+    session_service_pb2,
+    verification_service_pb2,
+)
 from sessiond.wide_tables import WideTables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sessiond.clock import Clock
     from sessiond.store.contract import Store
+    from sessiond.store.records import Event
 
 SERVICES = (
     session_service_pb2.DESCRIPTOR.services_by_name["SessionService"],
     verification_service_pb2.DESCRIPTOR.services_by_name["VerificationService"],
     key_service_pb2.DESCRIPTOR.services_by_name["KeyService"],
+    revocation_service_pb2.DESCRIPTOR.services_by_name["RevocationService"],
+    diagnosis_service_pb2.DESCRIPTOR.services_by_name["DiagnosisService"],
 )
 
 START_FAILURES = (
@@ -60,7 +76,14 @@ START_FAILURES = (
 
 KEY_TABLES_DIRECTORY = "key_tables"
 
-_WRITING_SERVICES = frozenset({SERVICES[0].full_name, SERVICES[2].full_name})
+_WRITING_SERVICES = frozenset(name.rpartition(".")[0] for name, rule in RULES.items() if rule.pool is Pool.WRITES)
+
+_REVOCATIONS_SECONDS = 0.01
+"""How often the revision is looked at while anyone watches it."""
+
+_EVENTS_SECONDS = 0.2
+"""The same for events."""
+
 _INSTALLATION_SECRET_SIZE = 32
 _INSTALLATION_LABEL = "installation"
 
@@ -74,9 +97,19 @@ class App:
     Build it after any fork: LMDB and gRPC survive none.
     """
 
-    def __init__(self, config: Config, clock: Clock, store: Store, master_key: bytes, tables: WideTables) -> None:
+    def __init__(  # noqa: PLR0917 - what it stands on, in the order in which it is opened
+        self,
+        config: Config,
+        clock: Clock,
+        store: Store,
+        master_key: bytes,
+        tables: WideTables,
+        entropy: Callable[[int], bytes],
+    ) -> None:
         """
         Put the parts together over *store* and *tables*, which stay the caller's to close, and take the addresses.
+
+        *entropy* gives so many bytes from a cryptographic source.
 
         Raises:
             SealError: The store was sealed under another master key.
@@ -87,25 +120,36 @@ class App:
         check_pools_are_honoured()
         policy = config.policy
         sealer = Sealer(master_key)
-        sealed = store.installation(lambda: sealer.seal(_INSTALLATION_LABEL, os.urandom(_INSTALLATION_SECRET_SIZE)))
+        sealed = store.installation(lambda: sealer.seal(_INSTALLATION_LABEL, entropy(_INSTALLATION_SECRET_SIZE)))
         hasher = ScopeHasher(sealer.open(_INSTALLATION_LABEL, sealed))
         keys = Keys(
             store,
             sealer,
             policy,
             config.issuer,
-            os.urandom,
+            entropy,
             loaded=lambda ring: tables.widen(key_tables_in_use(ring)),
         )
         keys.open(wall_seconds(clock))
         feed = Feed(store, keys, Revocations())
         feed.catch_up()
-        sessions = Sessions(store, keys, feed, hasher, policy, config.audience, os.urandom)
+        sessions = Sessions(store, keys, feed, hasher, policy, config.audience, entropy)
         verification = Verification(keys, feed, policy, config.audience)
+        revocations = RevocationSource(RevocationLog(store, keys), policy)
+        streams = Streams(clock)
+        revocation_hub: Hub[bytes] = Hub(
+            "revocations", revocations, clock, look_seconds=_REVOCATIONS_SECONDS, on_beat=streams.cut_off_stuck
+        )
+        event_hub: Hub[tuple[Event, ...]] = Hub(
+            "events", EventSource(store), clock, look_seconds=_EVENTS_SECONDS, on_beat=streams.cut_off_stuck
+        )
+        self._hubs = (revocation_hub, event_hub)
         handlers = (
-            SessionHandlers(sessions, clock),
+            SessionHandlers(sessions, BulkRevocation(store, feed, hasher, policy), clock),
             VerificationHandlers(verification, clock),
             KeyHandlers(keys, policy, clock),
+            RevocationHandlers(revocations, revocation_hub),
+            DiagnosisHandlers(Explainer(store, keys, feed, verification, policy), store, event_hub, clock),
         )
         self._config = config
         self._store = store
@@ -113,8 +157,12 @@ class App:
         self._pools = {
             Pool.READS: WorkerPool("reads", config.read_workers, config.read_limit),
             Pool.WRITES: WorkerPool("writes", config.write_workers, config.write_limit),
+            Pool.WATCHES: WorkerPool("watches", config.watch_limit, config.watch_limit),
+            Pool.EVENT_WATCHES: WorkerPool("event-watches", config.event_watch_limit, config.event_watch_limit),
         }
-        self._adapter = Adapter(zip(SERVICES, handlers, strict=True), RULES, self._pools, clock=clock, caller=LOCAL)
+        self._adapter = Adapter(
+            zip(SERVICES, handlers, strict=True), RULES, self._pools, clock=clock, caller=LOCAL, streams=streams
+        )
         self._http = HttpPort(
             site(keys, policy, store.health, lambda: self._serving, lambda: key_table_usage(keys.snapshot())),
             config.http,
@@ -125,7 +173,7 @@ class App:
                 self._adapter,
                 [service.full_name for service in SERVICES],
                 config.listen,
-                calls=config.read_limit + config.write_limit,
+                calls=config.read_limit + config.write_limit + config.watch_limit + config.event_watch_limit,
                 reuse_port=config.reuse_port,
             )
         except ListenError:
@@ -148,6 +196,8 @@ class App:
     def start(self) -> None:
         """Serve; health says SERVING when this returns."""
         self._http.start()
+        for hub in self._hubs:
+            hub.start()
         self._transport.start()
         self._serving = True
         self.watch_store()
@@ -163,6 +213,8 @@ class App:
         """
         self._serving = False
         self._transport.stop(self._config.drain_seconds if grace_seconds is None else grace_seconds)
+        for hub in self._hubs:
+            hub.stop()
         self.maintenance.stop()
         self._http.stop()
         for pool in self._pools.values():
@@ -180,7 +232,9 @@ class App:
 
 
 @contextlib.contextmanager
-def running(config: Config, *, clock: Clock, store: Store | None = None) -> Iterator[App]:
+def running(
+    config: Config, *, clock: Clock, store: Store | None = None, entropy: Callable[[int], bytes] = os.urandom
+) -> Iterator[App]:
     """
     Serve inside a block.
 
@@ -189,6 +243,7 @@ def running(config: Config, *, clock: Clock, store: Store | None = None) -> Iter
         clock: The time.
         store: A store that stays open; None opens the one in ``config.data``, closes it at the end, and keeps the wide
             tables of its keys there as files.
+        entropy: Gives so many bytes from a cryptographic source.
 
     Raises:
         ConfigError: No usable master key.
@@ -208,7 +263,7 @@ def running(config: Config, *, clock: Clock, store: Store | None = None) -> Iter
             config.key_table_bytes, directory, lambda message: _log.warning("wide tables", detail=message)
         )
         stack.callback(tables.close)
-        app = App(config, clock, store, master_key, tables)
+        app = App(config, clock, store, master_key, tables, entropy)
         stack.callback(app.stop)
         app.start()
         yield app

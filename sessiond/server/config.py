@@ -107,6 +107,13 @@ class Config(BaseSettings):
     write_limit: Calls = 256
     """Calls that write and may run or wait at one time; beyond it the answer is OVERLOADED."""
 
+    watch_limit: Workers = 256
+    """Streams of WatchRevocations that may be open at one time, each with a thread; beyond it the answer is
+    OVERLOADED."""
+
+    event_watch_limit: Workers = 32
+    """Streams of WatchEvents that may be open at one time, each with a thread; beyond it the answer is OVERLOADED."""
+
     drain_seconds: Seconds = 10
     """How long a stopping server lets running calls finish."""
 

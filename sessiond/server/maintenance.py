@@ -12,9 +12,9 @@ from sessiond.clock import DeletionClock, wall_seconds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sessiond.authority.feed import Feed
     from sessiond.authority.keys import Keys
     from sessiond.authority.policy import Policy
-    from sessiond.authority.revocation import Feed
     from sessiond.clock import Clock
     from sessiond.store.contract import Store
 
@@ -22,7 +22,7 @@ SWEEP_ROWS = 256
 """Rows in one transaction of a sweep: few enough that no caller waits long behind it."""
 
 SWEEP_ROUNDS = 64
-"""Transactions in one round of maintenance at most; what is left goes in the next."""
+"""Transactions of one sweep at most; what is left goes a second later, so that no rate of writes outruns the sweep."""
 
 _WATCH_SECONDS = 1.0
 
@@ -58,6 +58,7 @@ class Maintenance:
         self._deletion = DeletionClock(clock, policy.leeway_seconds)
         self._every_seconds = every_seconds
         self._watch_store = watch_store
+        self._is_behind = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sessiond-maintenance", daemon=True)
 
@@ -79,12 +80,22 @@ class Maintenance:
         _take("keys", lambda: self._keys.advance(now, removable=deletable))
         if deletable:
             _take("forget", lambda: self._feed.expire(deletable))
-            _take("sweep", lambda: self._sweep(deletable))
+            _take("sweep", self._sweep)
 
-    def _sweep(self, deletable: int) -> None:
-        events_before = deletable - self._policy.event_retention_seconds
+    def _sweep(self) -> None:
+        deletable = self._deletion.now()
         for _ in range(SWEEP_ROUNDS):
-            if self._stopping.is_set() or not self._store.sweep(deletable, events_before, SWEEP_ROWS).more:
+            if self._stopping.is_set():
+                return
+            swept = self._store.sweep(
+                deletable,
+                deletable - self._policy.event_retention_seconds,
+                SWEEP_ROWS,
+                max_events=self._policy.max_events,
+                max_refusal_events=self._policy.max_refusal_events,
+            )
+            self._is_behind = swept.more
+            if not swept.more:
                 return
 
     def _run(self) -> None:
@@ -94,6 +105,8 @@ class Maintenance:
             if self._clock.monotonic_ms() >= due_ms:
                 due_ms = self._clock.monotonic_ms() + self._every_seconds * 1000
                 _take("round", self.once)
+            elif self._is_behind:
+                _take("sweep", self._sweep)
 
 
 def _take(step: str, work: Callable[[], object]) -> None:

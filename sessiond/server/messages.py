@@ -11,11 +11,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sessiond.authority.sessions import Device, etag
 from sessiond.errors import InvalidRequestError
 from sessiond.ids import session_id_text
+from sessiond.token.requirements import MAX_REQUIRED_CLAIMS, RequiredClaim
 from sessiond.v1 import key_service_pb2, session_pb2
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sessiond.authority.sessions import Issued
     from sessiond.store.records import End, KeyRecord, Session
+    from sessiond.v1 import verification_service_pb2
 
 
 def instant(seconds: int) -> Timestamp:
@@ -44,6 +48,24 @@ def whole_seconds(field: str, duration: Duration) -> int:
 def device_of(message: session_pb2.DeviceContext) -> Device:
     """Read the end user's device."""
     return Device(label=message.label, ip=message.ip, user_agent=message.user_agent)
+
+
+def required_claims_of(messages: Sequence[verification_service_pb2.RequiredClaim]) -> list[RequiredClaim]:
+    """Read claims that must hold; the authority judges their limits."""
+    required = []
+    # One more than are allowed is enough to be refused.
+    for place, one in enumerate(messages[: MAX_REQUIRED_CLAIMS + 1]):
+        condition = one.WhichOneof("condition")
+        max_age = whole_seconds(f"required_claims[{place}].max_age", one.max_age) if condition == "max_age" else None
+        required.append(
+            RequiredClaim(
+                one.name,
+                equals_json=one.equals_json if condition == "equals_json" else None,
+                contains_json=one.contains_json if condition == "contains_json" else None,
+                max_age_seconds=max_age,
+            )
+        )
+    return required
 
 
 def issued_message(issued: Issued, now_ms: int) -> session_pb2.IssuedTokens:
@@ -80,9 +102,7 @@ def session_message(session: Session) -> session_pb2.Session:
         audience=session.audience,
         claims_json=session.claims_json,
         data_json=session.data_json,
-        device=session_pb2.DeviceContext(
-            label=session.label, ip=_address_text(newest.ip), user_agent=newest.user_agent
-        ),
+        device=session_pb2.DeviceContext(label=session.label, ip=address_text(newest.ip), user_agent=newest.user_agent),
         state=session_pb2.SESSION_STATE_ENDED if session.end else session_pb2.SESSION_STATE_ACTIVE,
         end=end_message(session.end),
         created_at=instant(session.created_at),
@@ -120,5 +140,6 @@ def _reached(seconds: int) -> Timestamp | None:
     return instant(seconds) if seconds else None
 
 
-def _address_text(packed: bytes) -> str:
+def address_text(packed: bytes) -> str:
+    """Spell an address, empty for none."""
     return str(ipaddress.ip_address(packed)) if packed else ""

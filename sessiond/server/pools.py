@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     Serve = Callable[[bytes | None, grpc.ServicerContext], bytes]
+    ServeStream = Callable[[bytes | None, grpc.ServicerContext], Iterator[bytes]]
     Refuse = Callable[[grpc.ServicerContext], NoReturn]
 
 OVERDUE_SECONDS = 0.25
@@ -71,6 +72,24 @@ class WorkerPool(futures.ThreadPoolExecutor):
         behaviour.experimental_thread_pool = self  # type: ignore[attr-defined]
         # Unary to its caller. A unary handler would be called only once the request has come: too late to know of it.
         return grpc.stream_unary_rpc_method_handler(behaviour)
+
+    def bound_stream(self, serve: ServeStream, refuse: Refuse) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """Give the handler that serves streams here, as :meth:`bound` does for calls; each holds a worker."""
+
+        def behaviour(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+            if not self._enter(context):
+                refuse(context)
+            try:
+                request = next(requests, None)
+                self._arrived(context)
+                with self._workers:
+                    yield from serve(request, context)
+            finally:
+                # grpcio drops the iterator of a caller that has gone, which closes it: this runs then.
+                self._leave(context)
+
+        behaviour.experimental_thread_pool = self  # type: ignore[attr-defined]
+        return grpc.stream_stream_rpc_method_handler(behaviour)
 
     def end_overdue(self) -> None:
         """End every call whose request is overdue."""

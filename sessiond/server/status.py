@@ -16,6 +16,7 @@ from google.protobuf import any_pb2, duration_pb2, timestamp_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from sessiond.errors import (
+    ClaimsNotMetError,
     IndeterminateError,
     InvalidRequestError,
     OverloadedError,
@@ -39,6 +40,10 @@ MAX_MESSAGE_CHARACTERS = 512
 MAX_DESCRIPTION_CHARACTERS = 200
 MAX_VIOLATIONS = 10
 
+# So that each of 16 required claims is named, whatever their length.
+_CLAIM_BYTES = 120
+_CLAIM_VIOLATION = "CLAIM"
+
 _DETAILS_KEY = "grpc-status-details-bin"
 
 CODES = {
@@ -51,6 +56,8 @@ CODES = {
     Reason.REQUEST_ID_REUSED: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.ETAG_MISMATCH: grpc.StatusCode.ABORTED,
     Reason.LOGIN_OVERTAKEN: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.TOO_MANY_SESSIONS: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.CLAIMS_NOT_MET: grpc.StatusCode.PERMISSION_DENIED,
     Reason.PERMISSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
     Reason.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Reason.STORE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
@@ -118,6 +125,14 @@ def _more(error: SessiondError) -> list[Message]:
             for field, text in error.violations[:MAX_VIOLATIONS]
         ]
         return [error_details_pb2.BadRequest(field_violations=violations)]
+    if isinstance(error, ClaimsNotMetError):
+        failures = [
+            error_details_pb2.PreconditionFailure.Violation(
+                type=_CLAIM_VIOLATION, subject=_shortened(name), description=_printable(text, _CLAIM_BYTES)
+            )
+            for name, text in error.failures
+        ]
+        return [error_details_pb2.PreconditionFailure(violations=failures)]
     for kind, milliseconds in _RETRY_AFTER_MS.items():
         if isinstance(error, kind):
             delay = duration_pb2.Duration(seconds=milliseconds // 1000, nanos=milliseconds % 1000 * 1_000_000)
@@ -129,6 +144,11 @@ def _packed(message: Message) -> any_pb2.Any:
     packed = any_pb2.Any()
     packed.Pack(message)
     return packed
+
+
+def _shortened(name: str) -> str:
+    """Cut the name of a claim, which is a caller's own text, at whole characters."""
+    return name.encode()[:_CLAIM_BYTES].decode(errors="ignore")
 
 
 def _printable(text: str, limit: int) -> str:

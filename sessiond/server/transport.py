@@ -12,16 +12,18 @@ import grpc
 from sessiond.server.config import UNIX_PREFIX, split_address
 from sessiond.server.health import MAX_CHECKS, MAX_REFLECTIONS, MAX_WATCHES, SideServices
 from sessiond.server.http import ListenError
+from sessiond.server.rules import BATCH_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sessiond.server.adapter import Adapter
 
-MAX_MESSAGE_BYTES = 1_280 * 1024
+MAX_MESSAGE_BYTES = BATCH_BYTES + 1024 * 1024
 """
-What the transport accepts. Each RPC's own limit is far lower and names the field that is too long: so
-a megabyte in one field has that answer, and what is larger has the transport's, which names nothing.
+What the transport accepts, of any RPC: it has one limit for all. Each RPC's own limit is lower, for most far lower, and
+names the field that is too long: so a megabyte too much has that answer, and what is larger has the transport's, which
+names nothing.
 """
 
 _REFUSED_CALLS = 64
@@ -87,8 +89,9 @@ class Transport:
         self._sides.health.say(serving)
 
     def stop(self, grace_seconds: float) -> None:
-        """Say NOT_SERVING for good, refuse new calls, and give running ones *grace_seconds* to finish."""
+        """Say NOT_SERVING for good, end streams, refuse new calls, give running ones *grace_seconds* to finish."""
         self._sides.close()
+        self._adapter.end_streams()
         stopped = self._server.stop(grace_seconds)
         if not stopped.wait(_SETTLED_SECONDS):
             self._adapter.end_overdue()

@@ -21,8 +21,11 @@ WHOLE_REQUEST = "request"
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
 
-_MAX_FIELDS = 256
-"""Fields that are looked at to find one to blame: each costs a microsecond or two, and 64 KiB can hold 32,768."""
+_MAX_FIELDS = 1_100
+"""
+Fields that are looked at to find one to blame: as many as a batch of tokens has. Each costs a microsecond or two, and
+64 KiB can hold 32,768.
+"""
 
 
 def parse(kind: type[M], payload: bytes, max_bytes: int) -> M:
@@ -56,33 +59,34 @@ def _largest_field(descriptor: Descriptor, payload: bytes) -> str:
     for number, value in _fields(payload, iter(range(_MAX_FIELDS))):
         field = descriptor.fields_by_number.get(number)
         if field is not None:
-            sizes[field.name] = len(value)
+            sizes[field.name] = sizes.get(field.name, 0) + len(value)
     return max(sizes, key=lambda name: sizes[name])
 
 
 def _field_not_utf8(descriptor: Descriptor, payload: bytes, steps: Iterator[int]) -> str | None:
     """Find the path of the first string field that is not UTF-8; None where there is none within so many *steps*."""
+    places: dict[int, int] = {}
     for number, value in _fields(payload, steps):
-        found = _blame(descriptor, number, value, steps)
-        if found is not None:
-            return found
+        field = descriptor.fields_by_number.get(number)
+        if field is None:
+            continue
+        place = places[number] = places.get(number, -1) + 1
+        path = f"{field.name}[{place}]" if field.is_repeated else field.name
+        if field.type == FieldDescriptor.TYPE_MESSAGE and field.message_type is not None:
+            inner = _field_not_utf8(field.message_type, value, steps)
+            if inner is not None:
+                return f"{path}.{inner}"
+        elif field.type == FieldDescriptor.TYPE_STRING and not _is_utf8(value):
+            return path
     return None
 
 
-def _blame(descriptor: Descriptor, number: int, value: bytes, steps: Iterator[int]) -> str | None:
-    field = descriptor.fields_by_number.get(number)
-    if field is None:
-        return None
-    if field.type == FieldDescriptor.TYPE_MESSAGE and field.message_type is not None:
-        inner = _field_not_utf8(field.message_type, value, steps)
-        return None if inner is None else f"{field.name}.{inner}"
-    if field.type != FieldDescriptor.TYPE_STRING:
-        return None
+def _is_utf8(value: bytes) -> bool:
     try:
         value.decode()
     except UnicodeDecodeError:
-        return field.name
-    return None
+        return False
+    return True
 
 
 def _fields(payload: bytes, steps: Iterator[int]) -> Iterator[tuple[int, bytes]]:

@@ -16,7 +16,12 @@ from typing import Any, Self
 
 import grpc
 
-from sessiond.v1 import key_service_pb2_grpc, session_service_pb2_grpc, verification_service_pb2_grpc
+from sessiond.v1 import (
+    key_service_pb2_grpc,
+    revocation_service_pb2_grpc,
+    session_service_pb2_grpc,
+    verification_service_pb2_grpc,
+)
 
 TEST_MASTER_KEY = "7e57" * 16
 """Known to everyone: for tests only."""
@@ -123,6 +128,7 @@ class Stubs:
         self.channel = grpc.insecure_channel(address, options=[("grpc.max_reconnect_backoff_ms", 200)])
         self.sessions: Any = session_service_pb2_grpc.SessionServiceStub(self.channel)
         self.verification: Any = verification_service_pb2_grpc.VerificationServiceStub(self.channel)
+        self.revocations: Any = revocation_service_pb2_grpc.RevocationServiceStub(self.channel)
         self.keys: Any = key_service_pb2_grpc.KeyServiceStub(self.channel)
 
     def __enter__(self) -> Self:

@@ -20,6 +20,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from sessiond.v1 import key_service_pb2 as keys_pb
+from sessiond.v1 import revocation_service_pb2 as revocation_pb
 from sessiond.v1 import session_service_pb2 as pb
 from sessiond.v1 import verification_service_pb2 as verification_pb
 from tests.process.servers import (
@@ -92,6 +93,19 @@ def test_call_that_runs_when_the_stop_begins_gets_its_answer(tmp_path: Path) -> 
         assert server.process.wait(STOP_SECONDS) == 0
     with serving(server), Stubs(server.grpc) as stubs:
         stubs.sessions.GetSession(pb.GetSessionRequest(session_id=session_id))
+
+
+def test_watchers_hold_up_no_stop(tmp_path: Path) -> None:
+    """SIGTERM ends a server with many watchers long before its time for running calls is over; each is told why."""
+    server = Server(tmp_path, SESSIOND_DRAIN_SECONDS=str(10 * STOP_SECONDS))
+    with serving(server), Stubs(server.grpc) as stubs:
+        watches = [stubs.revocations.WatchRevocations(revocation_pb.WatchRevocationsRequest()) for _ in range(50)]
+        for watch in watches:
+            assert next(watch).caught_up
+        assert server.stop() == 0
+        for watch in watches:
+            with pytest.raises(grpc.RpcError, match="the server is stopping"):
+                list(watch)
 
 
 def test_second_signal_ends_a_stop_that_waits(tmp_path: Path) -> None:

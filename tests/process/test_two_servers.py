@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from sessiond.ids import parse_session_id
 from sessiond.v1 import key_service_pb2 as keys_pb
+from sessiond.v1 import revocation_service_pb2 as revocation_pb
 from sessiond.v1 import session_service_pb2 as pb
 from sessiond.v1 import verification_service_pb2 as verification_pb
 from tests.process.servers import Server, Stubs, serving
@@ -78,6 +80,25 @@ def test_revocation_is_seen_by_the_other_process_at_once(tmp_path: Path) -> None
             assert (
                 answer(other.sessions.Refresh, pb.RefreshRequest(refresh_token=tokens.refresh_token)).cause == "REVOKED"
             )
+
+
+def test_revocation_reaches_those_who_watch_the_other_process(tmp_path: Path) -> None:
+    """What one process has revoked is told by the other to its watchers, each once and in order, and a new key too."""
+    first, second = two_servers(tmp_path)
+    with serving(first, second), Stubs(first.grpc) as one, Stubs(second.grpc) as other:
+        watch = other.revocations.WatchRevocations(revocation_pb.WatchRevocationsRequest())
+        assert next(watch).reset
+        revoked = []
+        for _ in range(50):
+            revoked.append(login(one).session_id)
+            one.sessions.RevokeSession(pb.RevokeSessionRequest(session_id=revoked[-1]))
+        told: list[bytes] = []
+        while len(told) < 50:
+            told += [entry.session_ended.session_id for entry in next(watch).entries]
+        assert [parse_session_id(session_id) for session_id in revoked] == told
+        key_id = rotate(one, keys_pb.KEY_PURPOSE_ACCESS)
+        keyset = next(message.keyset for message in watch if message.HasField("keyset"))
+        assert key_id in {key.key_id for key in keyset.keys}
 
 
 def test_theft_found_by_one_process_is_known_to_the_other(tmp_path: Path) -> None:

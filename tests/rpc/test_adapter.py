@@ -19,6 +19,7 @@ from sessiond.errors import SessiondError
 from sessiond.server.adapter import Adapter
 from sessiond.server.pools import WorkerPool, check_pools_are_honoured
 from sessiond.server.rules import Pool, Rule
+from sessiond.server.streams import Streams
 from sessiond.server.transport import Transport
 from sessiond.v1 import verification_service_pb2 as pb
 from sessiond.v1 import verification_service_pb2_grpc as pb_grpc
@@ -73,10 +74,12 @@ def serving(
     limit: int = 4,
     caller: Caller = LOCAL,
 ) -> Iterator[Server]:
-    handlers = type("Planted", (), {"verify": staticmethod(verify)})()
+    handlers = type("Planted", (), dict.fromkeys(("verify", "batch_verify"), staticmethod(verify)))()
     entered: queue.SimpleQueue[bool] = queue.SimpleQueue()
     pools = {pool: WatchedPool(pool.value, workers, limit, entered) for pool in Pool}
-    adapter = Adapter([(SERVICE, handlers)], rules, pools, clock=ManualClock(), caller=caller)
+    adapter = Adapter(
+        [(SERVICE, handlers)], rules, pools, clock=ManualClock(), caller=caller, streams=Streams(ManualClock())
+    )
     transport = Transport(adapter, [SERVICE.full_name], "127.0.0.1:0", calls=64, reuse_port=False)
     transport.start()
     try:

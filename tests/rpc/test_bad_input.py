@@ -275,7 +275,7 @@ NOT_UTF8: list[tuple[str, bytes, str]] = [
     ("SessionService/Refresh", b"\x0a\x01\xff", "refresh_token"),
     ("SessionService/GetSession", b"\x0a\x01\xff", "session_id"),
     ("SessionService/UpdateSession", b"\x0a\x03\x32\x01\xff", "session.claims_json"),
-    ("SessionService/UpdateSession", b"\x12\x03\x0a\x01\xff", "update_mask.paths"),
+    ("SessionService/UpdateSession", b"\x12\x03\x0a\x01\xff", "update_mask.paths[0]"),
     ("SessionService/RevokeSession", b"\x12\x01\xff", "token"),
     ("VerificationService/Verify", b"\x0a\x01\xff", "access_token"),
     ("KeyService/RevokeKey", b"\x0a\x01\xff", "key_id"),

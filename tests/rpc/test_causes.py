@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
 from sessiond.errors import Cause, InvalidAccessToken, InvalidRefreshToken
 from sessiond.store.contract import Change, View
-from sessiond.store.records import Cut, Event, RequestRecord, Scope, ScopeKind, Session
-from sessiond.v1 import key_service_pb2, session_service_pb2
+from sessiond.store.records import Session
+from sessiond.v1 import key_service_pb2, session_pb2, session_service_pb2
 from tests.rpc.answers import Refusal, refusal, refused
 from tests.rpc.world import World, world
 
-DAY = 86_400
 RETRY_KEY = b"k" * 32
 
 
@@ -60,18 +60,29 @@ def refused_revocation(here: World, token: str) -> Refusal:
     return refusal(here.sessions.RevokeSession, session_service_pb2.RevokeSessionRequest(token=token))
 
 
-def cut(here: World, kind: ScopeKind, scope_hash: bytes) -> None:
-    """Revoke a whole scope in the store."""
+def cut_subject(here: World) -> None:
+    """End every session of alice of acme."""
+    here.sessions.RevokeSubject(session_service_pb2.RevokeSubjectRequest(tenant="acme", subject="alice"))
 
-    def decide(_cut: Cut | None, _prior: RequestRecord | None, revision: int) -> tuple[Cut, Event, None]:
-        now = here.clock.wall_ms() // 1000
-        return (
-            Cut(revision, now, now + 400 * DAY, reason="test"),
-            Event(0, "SCOPE_CUT", now),
-            None,
-        )
 
-    here.store.cut(Scope(kind, scope_hash), None, decide)
+def cut_tenant(here: World) -> None:
+    """End every session of acme."""
+    here.sessions.RevokeTenant(session_service_pb2.RevokeTenantRequest(tenant="acme"))
+
+
+def cut_all(here: World) -> None:
+    """End every session."""
+    here.sessions.RevokeAll(session_service_pb2.RevokeAllRequest())
+
+
+@contextmanager
+def evicting(here: World) -> Iterator[tuple[World, session_pb2.IssuedTokens]]:
+    """Serve by the clock of *here* with one session for each subject, and give one that another has evicted."""
+    limit = {"max_sessions": 1, "at_max_sessions": "evict_oldest"}
+    with world(clock=here.clock, policy=limit) as other:
+        tokens = other.login()
+        other.login()
+        yield other, tokens
 
 
 def put_back(here: World, before: Session) -> None:
@@ -179,22 +190,28 @@ def _session_revoked(here: World) -> Refusal:
 @case(REFRESH, Cause.SUBJECT_REVOKED, known=True)
 def _subject_revoked(here: World) -> Refusal:
     tokens = here.login()
-    cut(here, ScopeKind.SUBJECT, here.record(tokens.session_id).subject_hash)
+    cut_subject(here)
     return refused_refresh(here, tokens.refresh_token)
 
 
 @case(REFRESH, Cause.TENANT_REVOKED, known=True)
 def _tenant_revoked(here: World) -> Refusal:
     tokens = here.login()
-    cut(here, ScopeKind.TENANT, here.record(tokens.session_id).tenant_hash)
+    cut_tenant(here)
     return refused_refresh(here, tokens.refresh_token)
 
 
 @case(REFRESH, Cause.ALL_REVOKED, known=True)
 def _everything_revoked(here: World) -> Refusal:
     tokens = here.login()
-    cut(here, ScopeKind.ALL, b"")
+    cut_all(here)
     return refused_refresh(here, tokens.refresh_token)
+
+
+@case(REFRESH, Cause.EVICTED, known=True)
+def _session_evicted(here: World) -> Refusal:
+    with evicting(here) as (other, tokens):
+        return refused_refresh(other, tokens.refresh_token)
 
 
 @case(REFRESH, Cause.IDLE_TIMEOUT, known=True)
@@ -321,22 +338,28 @@ def _access_session_revoked(here: World) -> Refusal:
 @case(ACCESS, Cause.SUBJECT_REVOKED, known=True)
 def _access_subject_revoked(here: World) -> Refusal:
     tokens = here.login()
-    cut(here, ScopeKind.SUBJECT, here.record(tokens.session_id).subject_hash)
+    cut_subject(here)
     return refused_verify(here, tokens.access_token)
 
 
 @case(ACCESS, Cause.TENANT_REVOKED, known=True)
 def _access_tenant_revoked(here: World) -> Refusal:
     tokens = here.login()
-    cut(here, ScopeKind.TENANT, here.record(tokens.session_id).tenant_hash)
+    cut_tenant(here)
     return refused_verify(here, tokens.access_token)
 
 
 @case(ACCESS, Cause.ALL_REVOKED, known=True)
 def _access_everything_revoked(here: World) -> Refusal:
     tokens = here.login()
-    cut(here, ScopeKind.ALL, b"")
+    cut_all(here)
     return refused_verify(here, tokens.access_token)
+
+
+@case(ACCESS, Cause.EVICTED, known=True)
+def _access_session_evicted(here: World) -> Refusal:
+    with evicting(here) as (other, tokens):
+        return refused_verify(other, tokens.access_token)
 
 
 @case(ACCESS, Cause.REUSED, known=True)
@@ -417,6 +440,6 @@ def test_refused_access_token(here: World, one: Case) -> None:
 
 
 def test_table_is_complete() -> None:
-    """Every cause that a token of either kind can be refused with is in the table."""
+    """Every cause that the authority can refuse a token of either kind with is in the table."""
     assert InvalidRefreshToken.causes() == {one.cause for one in REFRESH}
-    assert InvalidAccessToken.causes() == {one.cause for one in ACCESS + NAMED_BY_ACCESS}
+    assert InvalidAccessToken.causes() - {Cause.VERIFIER_STALE} == {one.cause for one in ACCESS + NAMED_BY_ACCESS}

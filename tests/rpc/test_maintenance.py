@@ -8,10 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from sessiond.clock import ManualClock
-from sessiond.store.contract import Health, KeysView
+from sessiond.store.contract import Health, KeysView, Swept
 from sessiond.store.memory import MemoryStore
 from sessiond.v1 import key_service_pb2 as keys_pb
 from sessiond.v1 import session_service_pb2 as pb
+from tests.conformance.samples import event, tell
 from tests.rpc.world import World, world
 
 
@@ -89,6 +90,54 @@ def test_maintenance_sweeps_what_has_expired(here: World) -> None:
     here.app.maintenance.once()
     assert here.store.get(kept.id).session is None
     assert here.record(long.session_id).id
+
+
+def test_maintenance_bounds_the_number_of_events() -> None:
+    """A round of maintenance deletes the oldest events beyond the numbers of the policy: refusals beyond theirs."""
+    clock = ManualClock()
+    store = MemoryStore(monotonic_ms=clock.monotonic_ms, session_grace_seconds=30)
+    with world(store=store, clock=clock, policy={"max_events": 3, "max_refusal_events": 2}) as here:
+        for _ in range(5):
+            here.login()
+        told = [one.sequence for one in store.events_after(0, 100)[0]]
+        tell(store, *(event(refusal=True) for _ in range(4)))
+        clock.advance(30)
+        here.app.maintenance.once()
+        refusals = [told[-1] + 3, told[-1] + 4]
+        assert [*told[-3:], *refusals] == [one.sequence for one in store.events_after(0, 100)[0]]
+    store.close()
+
+
+class Counting(MemoryStore):
+    """A store that counts its sweeps, once they are done."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        """Start empty."""
+        super().__init__(monotonic_ms=clock.monotonic_ms, session_grace_seconds=30)
+        self.sweeps = threading.Semaphore(0)
+
+    def sweep(self, now: int, events_before: int, limit: int, **bounds: int | None) -> Swept:
+        """Sweep and count it."""
+        swept = super().sweep(now, events_before, limit, **bounds)
+        self.sweeps.release()
+        return swept
+
+
+def test_what_a_sweep_leaves_goes_before_the_next_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep that stopped at its limit goes on at the next look at the store, and not with the next round."""
+    monkeypatch.setattr("sessiond.server.maintenance._WATCH_SECONDS", 0.01)
+    monkeypatch.setattr("sessiond.server.maintenance.SWEEP_ROUNDS", 1)
+    monkeypatch.setattr("sessiond.server.maintenance.SWEEP_ROWS", 2)
+    clock = ManualClock()
+    store = Counting(clock)
+    with world(store=store, clock=clock, policy={"max_events": 1}) as here:
+        tell(store, *(event() for _ in range(9)))
+        too_many = len(store.events_after(0, 100)[0]) - 1
+        here.clock.advance(60)
+        for _ in range(0, too_many, 2):
+            assert store.sweeps.acquire(timeout=30)
+    assert 1 == len(store.events_after(0, 100)[0])
+    store.close()
 
 
 def test_wall_clock_set_forward_deletes_nothing(here: World) -> None:

@@ -22,6 +22,7 @@ from sessiond.server.config import DEV_DEFAULTS, load
 from sessiond.server.http import ListenError
 from sessiond.server.pools import WorkerPool
 from sessiond.server.rules import RULES, Pool
+from sessiond.server.streams import Streams
 from sessiond.server.transport import Transport
 from sessiond.store.contract import Change, Health, View
 from sessiond.store.memory import MemoryStore
@@ -41,9 +42,9 @@ def health_of(channel: grpc.Channel, service: str) -> int:
     return int(reply.status)
 
 
-def documented_roles() -> dict[str, str | None]:
+def documented_roles() -> dict[str, set[str]]:
     """Read from the proto files who may call each RPC."""
-    roles: dict[str, str | None] = {}
+    roles: dict[str, set[str]] = {}
     for file in PROTO.glob("*_service.proto"):
         service = ""
         allowed = ""
@@ -53,42 +54,49 @@ def documented_roles() -> dict[str, str | None]:
             elif match := re.match(r"  // (Allowed to .*)", line):
                 allowed = match[1]
             elif match := re.match(r"  rpc (\w+)\(", line):
-                role = re.search(r"role `([\w-]+)`", allowed)
-                assert role or allowed == "Allowed to every caller.", match[1]
-                roles[f"sessiond.v1.{service}.{match[1]}"] = role[1] if role else None
+                named = set(re.findall(r"`([\w-]+)`", allowed))
+                assert named or allowed == "Allowed to every caller.", match[1]
+                roles[f"sessiond.v1.{service}.{match[1]}"] = named
                 allowed = ""
     return roles
 
 
 def test_every_rpc_has_a_row_with_its_documented_role() -> None:
-    """The table of permissions has exactly the RPCs of the proto files, each with the role that its comment names."""
-    assert documented_roles() == {name: rule.role for name, rule in RULES.items()}
+    """The table of permissions has exactly the RPCs of the proto files, each with the roles that its comment names."""
+    assert documented_roles() == {name: rule.roles for name, rule in RULES.items()}
     assert {method.full_name for service in SERVICES for method in service.methods} == RULES.keys()
 
 
 def test_every_role_exists() -> None:
     """No row asks for a role that nobody can have, and no role is without a row."""
-    assert {rule.role for rule in RULES.values()} - {None} == ROLES
+    assert frozenset().union(*(rule.roles for rule in RULES.values())) == ROLES
 
 
 def test_every_rpc_that_changes_something_waits_in_the_pool_for_writes() -> None:
     """Calls that wait for the disk never hold a thread that reads need."""
-    reading = re.compile(r"\.(Get|List|Verify)\w*$")
+    reading = re.compile(r"\.(Get|List|Verify|BatchVerify|Watch|Explain)\w*$")
     assert {name for name in RULES if not reading.search(name)} == {
         name for name, rule in RULES.items() if rule.pool is Pool.WRITES
+    }
+
+
+def test_every_stream_has_a_thread_of_the_pool_for_streams() -> None:
+    """Streams, which stay open, and no other call, are served by the pools for them."""
+    assert {method.full_name for service in SERVICES for method in service.methods if method.server_streaming} == {
+        name for name, rule in RULES.items() if rule.pool in {Pool.WATCHES, Pool.EVENT_WATCHES}
     }
 
 
 def test_health_is_not_serving_until_told() -> None:
     """A server that accepts calls but is not ready yet says NOT_SERVING, for every service."""
     pools = {pool: WorkerPool(pool.value, 1, 1) for pool in Pool}
-    adapter = Adapter([], RULES, pools, clock=ManualClock(), caller=LOCAL)
+    adapter = Adapter([], RULES, pools, clock=ManualClock(), caller=LOCAL, streams=Streams(ManualClock()))
     transport = Transport(adapter, NAMES[1:], "127.0.0.1:0", calls=8, reuse_port=False)
     transport.start()
     with grpc.insecure_channel(transport.address) as channel:
-        assert [NOT_SERVING] * 4 == [health_of(channel, name) for name in NAMES]
+        assert [NOT_SERVING] * len(NAMES) == [health_of(channel, name) for name in NAMES]
         transport.say_serving(dict.fromkeys(NAMES, True))
-        assert [SERVING] * 4 == [health_of(channel, name) for name in NAMES]
+        assert [SERVING] * len(NAMES) == [health_of(channel, name) for name in NAMES]
     transport.stop(0)
 
 
@@ -108,10 +116,12 @@ def test_health_follows_the_store() -> None:
     clock = ManualClock()
     store = Ailing(monotonic_ms=clock.monotonic_ms, session_grace_seconds=30)
     with world(store=store, clock=clock) as here:
-        assert [SERVING] * 4 == [health_of(here.channel, name) for name in NAMES]
+        assert [SERVING] * len(NAMES) == [health_of(here.channel, name) for name in NAMES]
         store.ill = True
         here.app.watch_store()
-        assert [SERVING, NOT_SERVING, SERVING, NOT_SERVING] == [health_of(here.channel, name) for name in NAMES]
+        assert [SERVING, NOT_SERVING, SERVING, NOT_SERVING, SERVING, SERVING] == [
+            health_of(here.channel, name) for name in NAMES
+        ]
         page = httpx.get(f"http://{here.app.http_address}/healthz")
         assert (503, "NOT_SERVING", "the disk is full") == (
             page.status_code,
@@ -120,7 +130,7 @@ def test_health_follows_the_store() -> None:
         )
         store.ill = False
         here.app.watch_store()
-        assert [SERVING] * 4 == [health_of(here.channel, name) for name in NAMES]
+        assert [SERVING] * len(NAMES) == [health_of(here.channel, name) for name in NAMES]
     store.close()
 
 
@@ -142,7 +152,7 @@ def test_store_that_cannot_be_read(here: World) -> None:
         told = refusal(*call)
         assert Answer("UNAVAILABLE", "STORE_UNAVAILABLE", "", "KEEP_CURRENT_TOKENS") == told.answer
         assert told.retry_seconds == 1
-    assert [NOT_SERVING] * 4 == [health_of(here.channel, name) for name in NAMES]
+    assert [NOT_SERVING] * len(NAMES) == [health_of(here.channel, name) for name in NAMES]
     pages = [httpx.get(f"http://{here.app.http_address}{path}") for path in ("/healthz", "/.well-known/jwks.json")]
     assert [503, 503] == [page.status_code for page in pages]
     assert pages[1].text == "STORE_UNAVAILABLE: the store is closed\n"
@@ -229,12 +239,12 @@ def test_metadata_beyond_its_limit_is_refused(shared: World) -> None:
 
 
 def test_message_beyond_the_limit_of_the_transport_is_refused(shared: World) -> None:
-    """A message of 1.5 MB is refused by the transport; one within it but beyond the RPC's limit names its field."""
+    """A message of 6 MB is refused by the transport; one within it but beyond the RPC's limit names its field."""
     with pytest.raises(grpc.RpcError) as caught:
-        shared.sessions.CreateSession(pb.CreateSessionRequest(claims_json="x" * 1_500_000))
+        shared.sessions.CreateSession(pb.CreateSessionRequest(claims_json="x" * 6_000_000))
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert invalid("claims_json") == answer(
-        shared.sessions.CreateSession, pb.CreateSessionRequest(claims_json="x" * 1_300_000)
+        shared.sessions.CreateSession, pb.CreateSessionRequest(claims_json="x" * 5_000_000)
     )
 
 

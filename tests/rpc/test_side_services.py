@@ -19,6 +19,7 @@ from sessiond.clock import ManualClock
 from sessiond.server.adapter import Adapter
 from sessiond.server.config import Config
 from sessiond.server.health import MAX_CHECKS, MAX_REFLECTIONS, MAX_WATCHES
+from sessiond.server.streams import Streams
 from sessiond.server.transport import Transport
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def sides() -> Iterator[Sides]:
 
 @contextmanager
 def serving() -> Iterator[Sides]:
-    adapter = Adapter([], {}, {}, clock=ManualClock(), caller=LOCAL)
+    adapter = Adapter([], {}, {}, clock=ManualClock(), caller=LOCAL, streams=Streams(ManualClock()))
     transport = Transport(adapter, [SERVICE], "127.0.0.1:0", calls=1, reuse_port=False)
     transport.start()
     with grpc.insecure_channel(transport.address) as channel:

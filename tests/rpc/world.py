@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from sessiond.store.memory import MemoryStore
 from sessiond.store.records import Session
 from sessiond.v1 import (
     key_service_pb2_grpc,
+    revocation_service_pb2,
+    revocation_service_pb2_grpc,
     session_pb2,
     session_service_pb2,
     session_service_pb2_grpc,
@@ -53,6 +56,11 @@ class World:
     def keys(self) -> Any:
         """Talk to KeyService."""
         return key_service_pb2_grpc.KeyServiceStub(self.channel)
+
+    def watch(self, cursor: int = 0) -> Any:
+        """Open a stream of WatchRevocations."""
+        stub = revocation_service_pb2_grpc.RevocationServiceStub(self.channel)
+        return stub.WatchRevocations(revocation_service_pb2.WatchRevocationsRequest(cursor=cursor))
 
     def raw(self, method: str) -> grpc.UnaryUnaryMultiCallable[bytes, bytes]:
         """Give a method that takes the bytes of a request, named as in ``SessionService/Refresh``."""
@@ -92,7 +100,7 @@ class World:
     def contents(self, session_id: str) -> Any:
         """Give all that the contract lets one read of the store, with the sessions of one session's subject."""
         return (
-            self.store.events_after(0, 100_000),
+            self.store.events_after(0, 100_000)[0],
             self.store.revision(),
             self.store.revocations_after(0, 100_000),
             list(self.store.keys().keys),
@@ -108,14 +116,20 @@ class World:
 
 
 @contextmanager
-def world(*, store: Store | None = None, clock: ManualClock | None = None, **settings: Any) -> Iterator[World]:
+def world(
+    *,
+    store: Store | None = None,
+    clock: ManualClock | None = None,
+    entropy: Callable[[int], bytes] = os.urandom,
+    **settings: Any,
+) -> Iterator[World]:
     """Serve on free ports over *store*, else a memory store of its own."""
     time = ManualClock() if clock is None else clock
     kept = MemoryStore(monotonic_ms=time.monotonic_ms, session_grace_seconds=30) if store is None else store
     places = {"listen": "127.0.0.1:0", "http": "127.0.0.1:0"}
     told = {**places, "master_key": TEST_MASTER_KEY, "drain_seconds": 1, "key_table_bytes": 0}
     config = load({**told, **settings}, defaults=DEV_DEFAULTS)
-    with running(config, clock=time, store=kept) as app, grpc.insecure_channel(app.address) as channel:
+    with running(config, clock=time, store=kept, entropy=entropy) as app, grpc.insecure_channel(app.address) as channel:
         yield World(app, time, kept, channel)
     if store is None:
         kept.close()

@@ -11,6 +11,7 @@ from sessiond.ids import session_id_text
 from sessiond.server.messages import (
     device_of,
     end_message,
+    instant,
     issued_message,
     session_message,
     whole_seconds,
@@ -18,6 +19,7 @@ from sessiond.server.messages import (
 from sessiond.v1 import session_service_pb2 as pb
 
 if TYPE_CHECKING:
+    from sessiond.authority.bulk_revocation import BulkRevocation
     from sessiond.authority.sessions import Sessions
     from sessiond.clock import Clock
     from sessiond.server.call import Call
@@ -28,9 +30,10 @@ UPDATABLE = ("claims_json", "data_json")
 class SessionHandlers:
     """Turns each request into a call of the authority, and its answer into the reply."""
 
-    def __init__(self, sessions: Sessions, clock: Clock) -> None:
-        """Serve *sessions* by *clock*."""
+    def __init__(self, sessions: Sessions, bulk: BulkRevocation, clock: Clock) -> None:
+        """Serve *sessions* one by one, and in *bulk*, by *clock*."""
         self._sessions = sessions
+        self._bulk = bulk
         self._clock = clock
 
     def create_session(self, call: Call, request: pb.CreateSessionRequest) -> pb.CreateSessionResponse:
@@ -127,6 +130,76 @@ class SessionHandlers:
             ended_by_this_call=revoked.ended_by_this_call,
             revision=revoked.revision,
         )
+
+    def batch_revoke_sessions(
+        self, call: Call, request: pb.BatchRevokeSessionsRequest
+    ) -> pb.BatchRevokeSessionsResponse:
+        """End the sessions of a list, and say of each what became of it."""
+        revoked = self._bulk.revoke_list(
+            call.caller,
+            request.session_ids,
+            reason=request.reason,
+            actor=request.actor,
+            request_id=request.request_id,
+            now=wall_seconds(self._clock),
+        )
+        return pb.BatchRevokeSessionsResponse(
+            verdicts=[f"REVOCATION_VERDICT_{verdict.name}" for verdict in revoked.verdicts],
+            revision=revoked.revision,
+        )
+
+    def revoke_device(self, call: Call, request: pb.RevokeDeviceRequest) -> pb.RevokeDeviceResponse:
+        """End the sessions of a subject that have a device label."""
+        revoked = self._bulk.revoke_device(
+            call.caller,
+            request.tenant,
+            request.subject,
+            request.device_label,
+            reason=request.reason,
+            actor=request.actor,
+            request_id=request.request_id,
+            now=wall_seconds(self._clock),
+        )
+        return pb.RevokeDeviceResponse(
+            session_ids=[session_id_text(one) for one in revoked.session_ids], revision=revoked.revision
+        )
+
+    def revoke_subject(self, call: Call, request: pb.RevokeSubjectRequest) -> pb.RevokeSubjectResponse:
+        """End every session of a subject, or every one but one."""
+        revoked = self._bulk.revoke_subject(
+            call.caller,
+            request.tenant,
+            request.subject,
+            except_session_id=request.except_session_id,
+            reason=request.reason,
+            actor=request.actor,
+            request_id=request.request_id,
+            now=wall_seconds(self._clock),
+        )
+        return pb.RevokeSubjectResponse(ended_at=instant(revoked.at), revision=revoked.revision)
+
+    def revoke_tenant(self, call: Call, request: pb.RevokeTenantRequest) -> pb.RevokeTenantResponse:
+        """End every session of a tenant."""
+        revoked = self._bulk.revoke_tenant(
+            call.caller,
+            request.tenant,
+            reason=request.reason,
+            actor=request.actor,
+            request_id=request.request_id,
+            now=wall_seconds(self._clock),
+        )
+        return pb.RevokeTenantResponse(ended_at=instant(revoked.at), revision=revoked.revision)
+
+    def revoke_all(self, call: Call, request: pb.RevokeAllRequest) -> pb.RevokeAllResponse:
+        """End every session there is."""
+        revoked = self._bulk.revoke_all(
+            call.caller,
+            reason=request.reason,
+            actor=request.actor,
+            request_id=request.request_id,
+            now=wall_seconds(self._clock),
+        )
+        return pb.RevokeAllResponse(ended_at=instant(revoked.at), revision=revoked.revision)
 
 
 def _lifetime(request: pb.CreateSessionRequest, field: str) -> int | None:
