@@ -20,6 +20,7 @@ from sessiond.client.messages import milliseconds
 from sessiond.errors import (
     Advice,
     Cause,
+    ClaimsNotMetError,
     DeadlinePassedError,
     EtagMismatchError,
     IndeterminateError,
@@ -38,6 +39,7 @@ from sessiond.errors import (
     SessionNotFoundError,
     StoreUnavailableError,
     TokenRefusedError,
+    TooManySessionsError,
 )
 from sessiond.v1 import error_pb2
 
@@ -61,6 +63,7 @@ _PLAIN: Mapping[str, type[SessiondError]] = {
         RequestIdReusedError,
         EtagMismatchError,
         LoginOvertakenError,
+        TooManySessionsError,
         PermissionDeniedError,
         OverloadedError,
         StoreUnavailableError,
@@ -109,6 +112,7 @@ class _Refusal:
     server_ms: int | None = None
     retry_after_ms: int | None = None
     violations: tuple[tuple[str, str], ...] = ()
+    failed_claims: tuple[tuple[str, str], ...] = ()
 
 
 def error_of(error: grpc.RpcError, target: str) -> SessiondError:
@@ -134,6 +138,8 @@ def _refused(refusal: _Refusal) -> SessiondError:
         return SessionEndedError(cause, refusal.message)
     if refusal.reason == Reason.INVALID_REQUEST.name:
         return InvalidRequestError(*(refusal.violations or (("request", refusal.message),)))
+    if refusal.reason == Reason.CLAIMS_NOT_MET.name:
+        return ClaimsNotMetError(*(refusal.failed_claims or (("not named", refusal.message),)))
     plain = _PLAIN.get(refusal.reason)
     if plain is not None:
         return plain(refusal.message)
@@ -178,6 +184,7 @@ def _read_details(status: status_pb2.Status, message: str) -> _Refusal | None:
     detail = _unpacked(status, error_pb2.ErrorDetail())
     retry = _unpacked(status, error_details_pb2.RetryInfo())
     bad = _unpacked(status, error_details_pb2.BadRequest())
+    unmet = _unpacked(status, error_details_pb2.PreconditionFailure())
     cause = info.metadata.get("cause", "")
     return _Refusal(
         reason=info.reason,
@@ -188,6 +195,7 @@ def _read_details(status: status_pb2.Status, message: str) -> _Refusal | None:
         server_ms=milliseconds(detail.server_time) if detail is not None else None,
         retry_after_ms=retry.retry_delay.ToMilliseconds() if retry is not None else None,
         violations=tuple((one.field, one.description) for one in bad.field_violations) if bad is not None else (),
+        failed_claims=tuple((one.subject, one.description) for one in unmet.violations) if unmet is not None else (),
     )
 
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 
+from sessiond.client.diagnosis import EventKind, TokenKind
 from sessiond.client.results import (
     Device,
     Key,
     KeyPurpose,
     KeyState,
     RefreshOutcome,
+    RevocationVerdict,
+    ScopeRevoked,
     Session,
     SessionEnd,
     SessionState,
@@ -21,14 +24,36 @@ from sessiond.client.results import (
     Verified,
 )
 from sessiond.errors import Cause
-from sessiond.v1 import session_pb2
+from sessiond.token.format import ACCESS_MAX_LENGTH
+from sessiond.v1 import session_pb2, verification_service_pb2
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
-    from sessiond.v1 import key_service_pb2, verification_service_pb2
+    from sessiond.token.requirements import RequiredClaim
+    from sessiond.v1 import key_service_pb2, session_service_pb2
 
-Named = TypeVar("Named", RefreshOutcome, SessionState, KeyPurpose, KeyState)
+    ScopeReply = (
+        session_service_pb2.RevokeSubjectResponse
+        | session_service_pb2.RevokeTenantResponse
+        | session_service_pb2.RevokeAllResponse
+    )
+
+Named = TypeVar("Named", RefreshOutcome, SessionState, RevocationVerdict, KeyPurpose, KeyState, TokenKind, EventKind)
+
+
+def access_token_text(access_token: str) -> str:
+    """
+    Spell an access token.
+
+    A text that none can be, and that no message may be able to hold, is sent as the empty one: MALFORMED like it.
+    """
+    return access_token if len(access_token) <= ACCESS_MAX_LENGTH and access_token.isascii() else ""
+
+
+def token_text(token: str) -> str:
+    """Spell any text that is meant to be a token; half a surrogate pair, which no message holds, as a question mark."""
+    return token.encode("utf-8", "replace").decode()
 
 
 def device_message(device: Device | None) -> session_pb2.DeviceContext | None:
@@ -38,9 +63,24 @@ def device_message(device: Device | None) -> session_pb2.DeviceContext | None:
     return session_pb2.DeviceContext(label=device.label, ip=device.ip, user_agent=device.user_agent)
 
 
+def device_of(message: session_pb2.DeviceContext) -> Device:
+    """Read a device."""
+    return Device(message.label, message.ip, message.user_agent)
+
+
 def duration(seconds: int | None) -> Duration | None:
     """Spell a span; None stays unset."""
     return None if seconds is None else Duration(seconds=seconds)
+
+
+def required_claim_message(required: RequiredClaim) -> verification_service_pb2.RequiredClaim:
+    """Spell a claim that must hold."""
+    return verification_service_pb2.RequiredClaim(
+        name=required.name,
+        equals_json=required.equals_json,
+        contains_json=required.contains_json,
+        max_age=duration(required.max_age_seconds),
+    )
 
 
 def json_text(value: Mapping[str, object] | str) -> str:
@@ -83,7 +123,7 @@ def session_of(message: session_pb2.Session) -> Session:
         audience=message.audience,
         claims_json=message.claims_json,
         data_json=message.data_json,
-        device=Device(message.device.label, message.device.ip, message.device.user_agent),
+        device=device_of(message.device),
         state=member(SessionState, message.state),
         end=end_of(message.end) if message.HasField("end") else None,
         created_at=message.created_at.seconds,
@@ -102,11 +142,16 @@ def session_of(message: session_pb2.Session) -> Session:
 def end_of(message: session_pb2.SessionEnd) -> SessionEnd:
     """Read how a session ended."""
     return SessionEnd(
-        cause=_cause(message.cause),
+        cause=cause_of(message.cause),
         reason=message.reason,
         actor=message.actor,
         ended_at=message.ended_at.seconds,
     )
+
+
+def scope_revoked_of(message: ScopeReply) -> ScopeRevoked:
+    """Read when every session of a scope ended."""
+    return ScopeRevoked(ended_at=message.ended_at.seconds, revision=message.revision)
 
 
 def verified_of(message: verification_service_pb2.VerifyResponse) -> Verified:
@@ -154,7 +199,8 @@ def member(kind: type[Named], number: int) -> Named:
         return kind.UNKNOWN
 
 
-def _cause(number: int) -> Cause | None:
+def cause_of(number: int) -> Cause | None:
+    """Read a cause, None where there is none or it is one of a later release."""
     try:
         return Cause(number)
     except ValueError:

@@ -34,6 +34,15 @@ class SessionState(enum.IntEnum):
     ENDED = 2
 
 
+class RevocationVerdict(enum.IntEnum):
+    """What became of a session that was to be ended."""
+
+    UNKNOWN = 0
+    ENDED = 1
+    ENDED_BEFORE = 2
+    NOT_FOUND = 3
+
+
 class KeyPurpose(enum.IntEnum):
     """Which kind of token a key signs."""
 
@@ -50,6 +59,9 @@ class KeyState(enum.IntEnum):
     ACTIVE = 2
     RETIRING = 3
     REVOKED = 4
+
+
+_GOOD_STATES = frozenset({KeyState.PENDING, KeyState.ACTIVE, KeyState.RETIRING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +184,35 @@ class Revoked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRevoked:
+    """What became of each session of a list, in its order; ``revision`` is that of :class:`ScopeRevoked`."""
+
+    verdicts: tuple[RevocationVerdict, ...]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRevoked:
+    """The sessions of a device that the call ended, oldest first; ``revision`` is that of :class:`ScopeRevoked`."""
+
+    session_ids: tuple[str, ...]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeRevoked:
+    """
+    When every session of a scope ended.
+
+    A verifier that has applied ``revision`` refuses the tokens of all that ended: see ``min_revision`` of
+    :meth:`sessiond.client.Client.verify`.
+    """
+
+    ended_at: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
     """Who a good access token speaks for."""
 
@@ -210,6 +251,11 @@ class Key:
     retired_at: int | None
     revoked_at: int | None
     expires_at: int | None
+
+    @property
+    def is_good(self) -> bool:
+        """Whether tokens that it signed may be accepted; not where its state is one of a later release."""
+        return self.state in _GOOD_STATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

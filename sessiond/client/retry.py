@@ -21,7 +21,9 @@ SERVICE_CONFIG = """{
       "name": [
         {"service": "sessiond.v1.SessionService"},
         {"service": "sessiond.v1.VerificationService"},
-        {"service": "sessiond.v1.KeyService"}
+        {"service": "sessiond.v1.KeyService"},
+        {"service": "sessiond.v1.RevocationService"},
+        {"service": "sessiond.v1.DiagnosisService"}
       ],
       "retryPolicy": {
         "maxAttempts": 4,

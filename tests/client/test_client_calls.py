@@ -21,12 +21,12 @@ from sessiond.errors import (
     Cause,
     EtagMismatchError,
     InvalidAccessToken,
+    InvalidRefreshToken,
     InvalidRequestError,
     LoginOvertakenError,
     StoreUnavailableError,
 )
 from sessiond.ids import session_id_text
-from sessiond.store.records import Cut, Event, RequestRecord, Scope, ScopeKind
 from sessiond.token.inspect import inspect
 from sessiond.v1 import key_service_pb2, session_pb2, session_service_pb2
 from tests.client.strangers import Stranger, serving
@@ -218,11 +218,11 @@ def test_revoke_takes_one_name(client: Client, names: dict[str, str]) -> None:
         client.revoke_session(**names)
 
 
-def test_authenticated_revision_refuses_an_overtaken_login(client: Client, here: World) -> None:
+def test_authenticated_revision_refuses_an_overtaken_login(client: Client) -> None:
     """A login whose subject was revoked after the user was authenticated is refused."""
     revision = client.list_sessions_page("acme", "alice").revision
     client.create_session("acme", "alice", authenticated_revision=revision)
-    cut_subject(here, client.create_session("acme", "alice").session_id)
+    client.revoke_subject("acme", "alice")
 
     with pytest.raises(LoginOvertakenError):
         client.create_session("acme", "alice", authenticated_revision=revision)
@@ -267,6 +267,7 @@ def test_keys_are_rotated_and_revoked(client: Client) -> None:
     [
         (client_results.RefreshOutcome, session_service_pb2.RefreshOutcome),
         (client_results.SessionState, session_pb2.SessionState),
+        (client_results.RevocationVerdict, session_service_pb2.RevocationVerdict),
         (client_results.KeyPurpose, key_service_pb2.KeyPurpose),
         (client_results.KeyState, key_service_pb2.KeyState),
     ],
@@ -310,6 +311,11 @@ def test_every_field_of_the_contract_is_read() -> None:
         (session_pb2.SessionEnd, client_results.SessionEnd, set()),
         (session_pb2.DeviceContext, client_results.Device, set()),
         (session_service_pb2.RevokeSessionResponse, client_results.Revoked, set()),
+        (session_service_pb2.BatchRevokeSessionsResponse, client_results.BatchRevoked, set()),
+        (session_service_pb2.RevokeDeviceResponse, client_results.DeviceRevoked, set()),
+        (session_service_pb2.RevokeSubjectResponse, client_results.ScopeRevoked, set()),
+        (session_service_pb2.RevokeTenantResponse, client_results.ScopeRevoked, set()),
+        (session_service_pb2.RevokeAllResponse, client_results.ScopeRevoked, set()),
         (session_service_pb2.ListSessionsResponse, client_results.SessionPage, set()),
         (key_service_pb2.Key, client_results.Key, set()),
         (key_service_pb2.GetKeysetResponse, client_results.Keyset, set()),
@@ -320,11 +326,10 @@ def test_every_field_of_the_contract_is_read() -> None:
         assert fields | more == {one.name for one in dataclasses.fields(value)}, message.DESCRIPTOR.name
 
 
-def cut_subject(here: World, session_id: str) -> None:
-    """Revoke every session of a session's subject, in the store."""
-    now = here.clock.wall_ms() // 1000
-
-    def decide(_cut: Cut | None, _prior: RequestRecord | None, revision: int) -> tuple[Cut, Event, None]:
-        return Cut(revision, now, now + 86_400, reason="test"), Event(0, "SCOPE_CUT", now), None
-
-    here.store.cut(Scope(ScopeKind.SUBJECT, here.record(session_id).subject_hash), None, decide)
+def test_token_that_cannot_be_sent_is_malformed(client: Client) -> None:
+    """Half a surrogate pair in a refresh token, or in any that names a session, is refused like other text."""
+    with pytest.raises(InvalidRefreshToken) as refreshed:
+        client.refresh("sdr_\ud800")
+    with pytest.raises(InvalidRefreshToken) as revoked:
+        client.revoke_session(token="sdr_\udcff")
+    assert [Cause.MALFORMED] * 2 == [refreshed.value.cause, revoked.value.cause]

@@ -12,6 +12,7 @@ from sessiond.client import Client, UnexpectedAnswerError
 from sessiond.errors import (
     Advice,
     Cause,
+    ClaimsNotMetError,
     IndeterminateError,
     InvalidAccessToken,
     InvalidRefreshToken,
@@ -47,6 +48,8 @@ def examples() -> list[SessiondError]:
             made += [kind(cause, "a sentence", session_id=SESSION_ID) for cause in kind.causes()]
         elif issubclass(kind, SessionEndedError):
             made.append(kind(Cause.REVOKED, "a sentence"))
+        elif issubclass(kind, ClaimsNotMetError):
+            made.append(kind(*((f"claim {number}", f"differs: it must equal {number}") for number in range(3))))
         elif issubclass(kind, InvalidRequestError):
             made.append(kind(("tenant", "is required"), ("subject", "is too long")))
         else:
@@ -83,7 +86,7 @@ def test_error_of_the_authority_is_raised_as_it_was(error: SessiondError) -> Non
     assert str(error) == str(arrived)
     assert error.advice is arrived.advice
     assert NOON_MS == arrived.server_ms
-    for name in ("cause", "session_id", "violations"):
+    for name in ("cause", "session_id", "violations", "failures"):
         assert getattr(error, name, None) == getattr(arrived, name, None)
 
 

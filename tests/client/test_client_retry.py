@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +22,7 @@ from sessiond.server.app import SERVICES
 from sessiond.server.status import status_of
 from sessiond.v1 import key_service_pb2, session_service_pb2
 from tests.client.strangers import Stranger, serving
+from tests.client.waiting import until
 from tests.client.wire import Wire
 from tests.rpc.world import World
 
@@ -42,20 +42,29 @@ MUTATIONS: dict[str, tuple[Any, Callable[[Client, str], object]]] = {
         session_service_pb2.RevokeSessionRequest,
         lambda client, name: client.revoke_session("id", request_id=name),
     ),
+    "BatchRevokeSessions": (
+        session_service_pb2.BatchRevokeSessionsRequest,
+        lambda client, name: client.batch_revoke_sessions(["id"], request_id=name),
+    ),
+    "RevokeDevice": (
+        session_service_pb2.RevokeDeviceRequest,
+        lambda client, name: client.revoke_device("acme", "alice", "phone", request_id=name),
+    ),
+    "RevokeSubject": (
+        session_service_pb2.RevokeSubjectRequest,
+        lambda client, name: client.revoke_subject("acme", "alice", request_id=name),
+    ),
+    "RevokeTenant": (
+        session_service_pb2.RevokeTenantRequest,
+        lambda client, name: client.revoke_tenant("acme", request_id=name),
+    ),
+    "RevokeAll": (session_service_pb2.RevokeAllRequest, lambda client, name: client.revoke_all(request_id=name)),
     "RotateKey": (
         key_service_pb2.RotateKeyRequest,
         lambda client, name: client.rotate_key(KeyPurpose.ACCESS, request_id=name),
     ),
     "RevokeKey": (key_service_pb2.RevokeKeyRequest, lambda client, name: client.revoke_key("id", request_id=name)),
 }
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    """Wait for what must come."""
-    deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_service_config_is_the_published_one() -> None:

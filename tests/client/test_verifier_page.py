@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import doctest
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from sessiond.clock import wall_seconds
-from tests.rpc.world import World
+import pytest
+
+from sessiond.clock import ManualClock, SystemClock, wall_seconds
+from tests.rpc.world import World, world
 
 PAGE = Path(__file__).parents[2] / "docs" / "verifier.md"
+
+
+@pytest.fixture
+def here() -> Iterator[World]:
+    """Give an authority on the machine's time, which the local verifier of the page reads."""
+    with world(clock=ManualClock(SystemClock().wall_ms())) as made:
+        yield made
 
 
 def test_the_verifier_does_as_its_page_shows(here: World) -> None:

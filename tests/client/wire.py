@@ -24,6 +24,7 @@ class Wire:
         host, _, port = address.rpartition(":")
         self._server = (host, int(port))
         self._deaf = False
+        self._deaf_connections: set[socket.socket] = set()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -45,6 +46,10 @@ class Wire:
         """Lose what the server sends from here on."""
         self._deaf = True
 
+    def lose_answers_of_connected(self) -> None:
+        """Lose what the server sends over the connections that there are; later ones work as they should."""
+        self._deaf_connections = {far for _, far in self._pairs}
+
     def cut(self) -> None:
         """Break every connection; the next ones work as they should."""
         self._deaf = False
@@ -64,13 +69,16 @@ class Wire:
                 near.close()
                 continue
             self._pairs.append((near, far))
-            self._start(self._pass, near, far, lambda: False)
-            self._start(self._pass, far, near, lambda: self._deaf)
+            self._start(self._pass, near, far, lambda _source: False)
+            self._start(self._pass, far, near, self._is_lost)
 
-    def _pass(self, source: socket.socket, sink: socket.socket, is_lost: Callable[[], bool]) -> None:
+    def _is_lost(self, source: socket.socket) -> bool:
+        return self._deaf or source in self._deaf_connections
+
+    def _pass(self, source: socket.socket, sink: socket.socket, is_lost: Callable[[socket.socket], bool]) -> None:
         with contextlib.suppress(OSError), source:
             while data := source.recv(_CHUNK):
-                if not is_lost():
+                if not is_lost(source):
                     sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
