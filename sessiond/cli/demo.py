@@ -29,9 +29,9 @@ def demo(context: Context) -> None:
     """
     started = time.monotonic()
     console = None if context.as_json else Console(file=sys.stdout, highlight=False)
-    stage = Stage(console)
     failure = ""
     with demo_server(SETTINGS) as server, Client(server.address, timeout_seconds=context.timeout_seconds) as client:
+        stage = Stage(console, server.go_on)
         if console is not None:
             console.print(_opening(server.address, server.pid))
         try:

@@ -19,7 +19,7 @@ import click
 from sessiond.server.config import ENV_PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -31,10 +31,16 @@ _KEPT_VARIABLES = frozenset({"SESSIOND_FORCE_IMPL"})
 
 @dataclass(frozen=True, slots=True)
 class DemoServer:
-    """A server that serves."""
+    """
+    A server that serves, gRPC on ``address``.
+
+    Call ``go_on`` now and then: it leaves where a signal asked to.
+    """
 
     address: str
+    http_address: str
     pid: int
+    go_on: Callable[[], None]
 
 
 @contextlib.contextmanager
@@ -46,15 +52,17 @@ def demo_server(settings: dict[str, str]) -> Iterator[DemoServer]:
         settings: Keys of the configuration and their values, as the environment spells them.
 
     Raises:
+        SystemExit: A signal asked to leave.
         click.ClickException: The server did not start; the message holds what it said.
 
     """
     with (
-        _signals_as_exit(),
+        signals_as_exit() as go_on,
         tempfile.TemporaryDirectory(prefix="sessiond-demo-") as name,
         _process(Path(name), settings) as process,
     ):
-        yield DemoServer(_address(Path(name), process), process.pid)
+        where = _addresses(Path(name), process)
+        yield DemoServer(where["grpc"], where["http"], process.pid, go_on)
 
 
 @contextlib.contextmanager
@@ -77,7 +85,7 @@ def _process(folder: Path, settings: dict[str, str]) -> Iterator[subprocess.Pope
             process.wait()
 
 
-def _address(folder: Path, process: subprocess.Popen[bytes]) -> str:
+def _addresses(folder: Path, process: subprocess.Popen[bytes]) -> dict[str, str]:
     """Wait until the server serves, and give where."""
     deadline = time.monotonic() + START_SECONDS
     ready = folder / "ready"
@@ -87,20 +95,35 @@ def _address(folder: Path, process: subprocess.Popen[bytes]) -> str:
             message = f"the server of the demo did not start; it said:\n{log or '(nothing)'}"
             raise click.ClickException(message)
         time.sleep(_POLL_SECONDS)
-    address: str = json.loads(ready.read_text(encoding="utf-8"))["grpc"]
-    return address
+    addresses: dict[str, str] = json.loads(ready.read_text(encoding="utf-8"))
+    return addresses
 
 
 @contextlib.contextmanager
-def _signals_as_exit() -> Iterator[None]:
-    """Leave by an exception on SIGTERM and SIGHUP too, so that the server is stopped."""
+def signals_as_exit() -> Iterator[Callable[[], None]]:
+    """
+    Leave a block by SystemExit, 128 plus the number, on SIGINT, SIGTERM and SIGHUP, so that the server is stopped.
+
+    They count where whoever started us had them ignored, as a shell does with
+    SIGINT for what it runs in the background: a demo must always be stoppable.
+    What is raised while a destructor or a callback runs is swallowed there. So
+    the signal is remembered too: what is given leaves at the next call, and
+    the block at its end.
+    """
+    caught: list[int] = []
+
+    def go_on() -> None:
+        if caught:
+            sys.exit(128 + caught[0])
 
     def leave(number: int, _frame: object) -> None:
-        sys.exit(128 + number)
+        caught.append(number)
+        go_on()
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield
+        yield go_on
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    go_on()

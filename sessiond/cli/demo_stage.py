@@ -61,10 +61,15 @@ class Step:
 class Stage:
     """Plays steps one after the other, and shows each line of them when it happens."""
 
-    def __init__(self, console: Console | None) -> None:
-        """Print on *console*, or nothing (None): then only :attr:`steps` tell."""
+    def __init__(self, console: Console | None, go_on: Callable[[], None] = lambda: None) -> None:
+        """
+        Print on *console*, or nothing (None): then only :attr:`steps` tell.
+
+        *go_on* is called before each line and while something is waited for; what it raises ends the demo.
+        """
         self.steps: list[Step] = []
         self._console = console
+        self._go_on = go_on
         self._styles: dict[str, str] = {}
         self._explained: set[tuple[type[TokenRefusedError], Cause]] = set()
 
@@ -117,6 +122,7 @@ class Stage:
         with self._console.status(what) if self._console is not None else contextlib.nullcontext():
             while not is_so():
                 check(f"within {WAIT_SECONDS:g} s: {what}", "nothing", time.monotonic() < deadline)
+                self._go_on()
                 time.sleep(_POLL_SECONDS)
 
     def name(self, token: str) -> Text:
@@ -125,6 +131,7 @@ class Stage:
         return Text(f"{token[:4]}…{token[-_TAIL:]}", style=style)
 
     def _line(self, kind: str, verb: str, *parts: str | Text) -> None:
+        self._go_on()
         text = Text.assemble(*parts)
         self.steps[-1].lines.append((kind, verb, text))
         if self._console is None:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from sessiond.cli.demo_stage import check, refusal
+from sessiond.cli.timeline import timeline
 from sessiond.client import Client, Device, KeyPurpose, KeyState, RefreshOutcome, retry_key
 from sessiond.errors import Cause, InvalidAccessToken, InvalidRefreshToken
 from sessiond.token.inspect import inspect
@@ -44,10 +45,11 @@ class Story:
         tokens = self._refresh(tokens)
         tokens = self._lose_an_answer(tokens)
         tokens = self._two_tabs(tokens)
-        self._theft(tokens)
+        stolen = self._theft(tokens)
         self._log_out()
         tokens = self._rotate_keys()
         self._expire(tokens)
+        self._explain(stolen)
 
     def _log_in(self) -> Tokens:
         with self._stage.step("Alice logs in; the gateway opens a session for her"):
@@ -96,7 +98,7 @@ class Story:
             self._stage.note("one successor for both: nobody is logged out")
         return first
 
-    def _theft(self, tokens: Tokens) -> None:
+    def _theft(self, tokens: Tokens) -> Tokens:
         with self._stage.step("A thief has copied a refresh token, and uses it after Alice did"):
             stolen = tokens
             newest = self._client.refresh(stolen.refresh_token)
@@ -105,10 +107,14 @@ class Story:
             self._stage.request("Refresh", self._stage.name(stolen.refresh_token), " and its successors: Alice goes on")
             self._show(newest, newest.outcome.name)
             self._stage.request("Refresh", self._stage.name(stolen.refresh_token), " from the thief")
-            self._stage.refused(InvalidRefreshToken, Cause.REUSED, lambda: self._client.refresh(stolen.refresh_token))
+            thief = Device(ip="203.0.113.66", user_agent="curl/8.5")
+            self._stage.refused(
+                InvalidRefreshToken, Cause.REUSED, lambda: self._client.refresh(stolen.refresh_token, device=thief)
+            )
             self._stage.request("Refresh", self._stage.name(newest.refresh_token), " from Alice: it died for both")
             self._stage.refused(InvalidRefreshToken, Cause.REUSED, lambda: self._client.refresh(newest.refresh_token))
             self._bad(newest, Cause.REUSED)
+        return stolen
 
     def _log_out(self) -> None:
         with self._stage.step("Alice logs in again, and out"):
@@ -152,6 +158,23 @@ class Story:
             )
             self._stage.request("Refresh", self._stage.name(newer.refresh_token), ", after the session's life")
             self._stage.refused(InvalidRefreshToken, Cause.EXPIRED, lambda: self._client.refresh(newer.refresh_token))
+
+    def _explain(self, stolen: Tokens) -> None:
+        with self._stage.step("Alice asks support: why was I logged out?"):
+            self._stage.request("ExplainToken", self._stage.name(stolen.refresh_token), ", dead by now, from her log")
+            found = self._client.explain_token(stolen.refresh_token)
+            cause = found.cause.name if found.cause is not None else "none"
+            check("the cause EXPIRED", cause, found.cause is Cause.EXPIRED)
+            self._stage.reply(cause, found.explanation)
+            end = found.session.end if found.session is not None else None
+            ended_by = end.cause.name if end is not None and end.cause is not None else "nothing"
+            check("a session that REUSED ended", ended_by, ended_by == Cause.REUSED.name)
+            self._stage.reply(ended_by, "ended the session before that:")
+            for at, told in timeline(found.timeline, found.server_ms // 1000):
+                self._stage.note(f"{at.partition(' ')[2]}  ", told)
+            reuse = found.reuse
+            check("both uses of the token", "none", reuse is not None and reuse.rotation is not None)
+            self._stage.note("`sessiond explain TOKEN` shows it all on one screen")
 
     def _open(self, device: Device | None = None) -> Tokens:
         self._stage.request("CreateSession", "alice of acme", f", {device.label}" if device is not None else "")

@@ -48,7 +48,11 @@ def list_(context: Context, *, purpose: str | None) -> None:
 @common_options
 @pass_context
 def rotate(context: Context, *, purpose: str, immediately: bool, request_id: str) -> None:
-    """Make the next signing key of PURPOSE; it is published first, then it signs."""
+    """
+    Make the next signing key of a purpose.
+
+    It is published first, then it signs.
+    """
     with context.client() as client:
         change = client.rotate_key(KeyPurpose[purpose.upper()], activate_immediately=immediately, request_id=request_id)
     context.screen.show(json_value(change), done(f"key {change.key.key_id}"), facts(_facts(change.key)))
@@ -64,7 +68,7 @@ def rotate(context: Context, *, purpose: str, immediately: bool, request_id: str
 @pass_context
 def revoke(context: Context, *, key_id: str, yes: bool, reason: str, actor: str, request_id: str) -> None:
     """
-    Revoke the key KEY_ID: every token it signed is refused from then on.
+    Refuse every token that a key has signed.
 
     Revoking a refresh key logs out everyone whose token it signed.
     """

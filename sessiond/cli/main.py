@@ -19,6 +19,8 @@ _COMMANDS = {
     "serve": "sessiond.cli.serve:serve",
     "demo": "sessiond.cli.demo:demo",
     "session": "sessiond.cli.session:session",
+    "explain": "sessiond.cli.explain:explain",
+    "events": "sessiond.cli.events:events",
     "token": "sessiond.cli.token:token",
     "keys": "sessiond.cli.keys:keys",
 }

@@ -35,7 +35,9 @@ ADVICE = {
 }
 """What each advice means, in the words of ``error.proto``."""
 
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# The controls, and those that turn the direction of a line around.
+_STEERING_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_TRAILING_BLANKS = re.compile(r" +$", re.MULTILINE)
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 # What is less than two of a unit is told in the next smaller one, so that rounding never takes more than a quarter.
 _ENOUGH = 2
@@ -47,29 +49,42 @@ class Screen:
     def __init__(self, *, as_json: bool) -> None:
         """Print on the standard streams of this moment."""
         self._as_json = as_json
-        self._out = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self._err = Console(file=sys.stderr, highlight=False)
+        # Words of strangers are shown: none of them is markup.
+        self._out = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._err = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
 
     def show(self, value: Any, *parts: RenderableType) -> None:  # noqa: ANN401 - any JSON value
         """Print a result: *value* for machines, *parts* for people."""
         if self._as_json:
-            print(json.dumps(value, ensure_ascii=False), file=sys.stdout)  # noqa: T201 - the answer itself
+            # A terminal does what some characters say; a pipe does not.
+            text = json.dumps(value, ensure_ascii=self._out.is_terminal)
+            print(text, file=sys.stdout)  # noqa: T201 - the answer itself
             return
         for part in parts:
-            self._out.print(part)
+            _print(self._out, part)
 
     def refused(self, error: SessiondError) -> None:
         """Say what is wrong, why, and what to do about it."""
         if self._as_json:
             self.show(error_value(error))
             return
-        self._err.print(Text.assemble(("✗ ", "bold red"), (_headline(error), "bold")))
-        self._err.print(facts(_explanation(error), indent=2))
+        _print(self._err, Text.assemble(("✗ ", "bold red"), (_headline(error), "bold")))
+        _print(self._err, facts(_explanation(error), indent=2))
+
+
+def _print(console: Console, part: RenderableType) -> None:
+    if console.is_terminal:
+        console.print(part)
+        return
+    # What fills a column up to its width is nothing to a file or a pipe.
+    with console.capture() as printed:
+        console.print(part)
+    console.file.write(_TRAILING_BLANKS.sub("", printed.get()))
 
 
 def done(text: str) -> Text:
     """Say that something was done."""
-    return Text.assemble(("✓ ", "bold green"), text)
+    return Text.assemble(("✓ ", "bold green"), printable(text))
 
 
 def facts(pairs: Iterable[tuple[str, str | Text]], *, indent: int = 2) -> Table:
@@ -85,20 +100,25 @@ def facts(pairs: Iterable[tuple[str, str | Text]], *, indent: int = 2) -> Table:
 
 def printable(text: str) -> str:
     """Spell out what would steer a terminal: a token that nobody vouches for can say anything."""
-    return _CONTROL_CHARACTER.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _STEERING_CHARACTER.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
-def moment(seconds: int | None) -> str:
-    """Spell an instant for people: when, and how far from here by this machine's clock."""
+def moment(seconds: int | None, now: int | None = None) -> str:
+    """Spell an instant for people: when, and how far from *now*, else from here by this machine's clock."""
     if seconds is None:
         return ""
-    return f"{instant(seconds).replace('T', ' ').replace('Z', ' UTC')} ({distance(seconds)})"
+    return f"{date_time(seconds)} UTC ({distance(seconds, now)})"
 
 
-def distance(seconds: int) -> str:
-    """Say how far an instant is from here by this machine's clock."""
-    away = seconds - round(time.time())
-    return f"in {span(away)}" if away >= 0 else f"{span(-away)} ago"
+def date_time(seconds: int) -> str:
+    """Spell an instant in UTC: 19 characters."""
+    return instant(seconds).replace("T", " ").removesuffix("Z")
+
+
+def distance(seconds: int, now: int | None = None) -> str:
+    """Say how far an instant is from *now*, else from here by this machine's clock."""
+    away = seconds - (round(time.time()) if now is None else now)
+    return f"in {span(away)}" if away > 0 else f"{span(-away)} ago"
 
 
 def span(seconds: int) -> str:
@@ -116,10 +136,10 @@ def _headline(error: SessiondError) -> str:
 
 def _explanation(error: SessiondError) -> Iterable[tuple[str, str | Text]]:
     if isinstance(error, (TokenRefusedError, SessionEndedError)):
-        yield "cause", Text.assemble((error.cause.name, "red"), f": {error.message}")
+        yield "cause", Text.assemble((error.cause.name, "red"), f": {printable(error.message)}")
     elif isinstance(error, InvalidRequestError):
         for field, text in error.violations:
-            yield "field", Text.assemble((field, "red"), f": {text}")
+            yield "field", Text.assemble((printable(field), "red"), f": {printable(text)}")
     else:
         yield "cause", error.message
     yield "advice", Text.assemble((error.advice.name, "yellow"), f": {ADVICE[error.advice]}")

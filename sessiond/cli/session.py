@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -9,15 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from sessiond.cli.context import Context, common_options, pass_context
-from sessiond.cli.parameters import (
-    actor_option,
-    device_options,
-    read_token,
-    reason_option,
-    request_id_option,
-    token_argument,
-)
-from sessiond.cli.screen import distance, done, facts, moment
+from sessiond.cli.parameters import device_options, request_id_option, token_argument
+from sessiond.cli.revocation import revoke, revoke_all, revoke_device, revoke_subject, revoke_tenant
+from sessiond.cli.screen import distance, done, facts, moment, printable
+from sessiond.cli.session_facts import session_facts
 from sessiond.cli.values import json_value
 from sessiond.client import Device, SessionState
 
@@ -26,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from sessiond.client import Session, SessionEnd, Tokens
+    from sessiond.client import Session, Tokens
 
 _SECONDS = click.IntRange(min=1)
 
@@ -95,7 +91,11 @@ def create(
 def refresh(
     context: Context, *, token: str, tenant: str, label: str, ip: str, user_agent: str, request_id: str
 ) -> None:
-    """Trade a refresh TOKEN for the next pair; without TOKEN it is read from standard input."""
+    """
+    Trade a refresh token for the next pair.
+
+    Without TOKEN it is read from standard input.
+    """
     with context.client() as client:
         tokens = client.refresh(token, tenant=tenant, device=Device(label, ip, user_agent), request_id=request_id)
     title = done(f"session {tokens.session_id}: {tokens.outcome.name}")
@@ -107,7 +107,11 @@ def refresh(
 @common_options
 @pass_context
 def show(context: Context, *, session_id: str) -> None:
-    """Show the session SESSION_ID, an ended one too as long as its tombstone is kept."""
+    """
+    Show one session.
+
+    An ended one too, as long as its tombstone is kept.
+    """
     with context.client() as client:
         found = client.get_session(session_id)
     context.screen.show(json_value(found), _state(found), facts(_facts(found)))
@@ -122,30 +126,12 @@ def list_(context: Context, *, tenant: str, subject: str) -> None:
     """List the living sessions of a user, oldest first."""
     with context.client() as client:
         found = list(client.list_sessions(tenant, subject))
-    shown = _table(found) if found else Text(f"{subject} of {tenant} has no session.")
+    shown = _table(found) if found else Text(printable(f"{subject} of {tenant} has no session."))
     context.screen.show({"sessions": json_value(found)}, shown)
 
 
-@session.command()
-@click.argument("session_id", required=False)
-@click.option("--token", help="Name the session by a token of it, expired or not; - reads it from standard input.")
-@reason_option
-@actor_option
-@request_id_option
-@common_options
-@pass_context
-def revoke(
-    context: Context, *, session_id: str | None, token: str | None, reason: str, actor: str, request_id: str
-) -> None:
-    """End the session SESSION_ID; its tokens are refused from then on."""
-    if (session_id is None) == (token is None):
-        message = "name the session by SESSION_ID or by --token, one of them"
-        raise click.UsageError(message)
-    named = None if token is None else read_token(None, None, token)
-    with context.client() as client:
-        revoked = client.revoke_session(session_id, token=named, reason=reason, actor=actor, request_id=request_id)
-    what = "was ended" if revoked.ended_by_this_call else "had ended already"
-    context.screen.show(json_value(revoked), done(f"session {revoked.session_id} {what}"), facts(_end(revoked.end)))
+for command in (revoke, revoke_device, revoke_subject, revoke_tenant, revoke_all):
+    session.add_command(command)
 
 
 def _tokens(tokens: Tokens) -> Iterator[RenderableType]:
@@ -170,34 +156,11 @@ def _state(found: Session) -> Text:
 
 
 def _facts(found: Session) -> Iterator[tuple[str, str | Text]]:
-    yield "user", f"{found.subject} of {found.tenant}"
-    yield "client", found.client_id
+    yield from session_facts(found, round(time.time()))
     yield "audience", found.audience
-    yield "device", ", ".join(part for part in (found.device.label, found.device.ip, found.device.user_agent) if part)
-    if found.end is not None:
-        yield from _end(found.end)
-    yield "created", moment(found.created_at)
-    yield "refreshed", moment(found.refreshed_at)
-    yield "dies if idle", moment(found.idle_expires_at)
-    yield "dies", moment(found.expires_at)
-    yield "generation", str(found.generation)
-    counters = {
-        "retried": found.retried,
-        "shared": found.shared,
-        "superseded": found.superseded,
-        "refusals": found.refusals,
-    }
-    yield "unusual", ", ".join(f"{count} {name}" for name, count in counters.items() if count)
     yield "claims", found.claims_json
     yield "data", found.data_json
     yield "etag", found.etag
-
-
-def _end(end: SessionEnd) -> Iterator[tuple[str, str | Text]]:
-    yield "cause", Text("a later release knows it" if end.cause is None else end.cause.name, style="red")
-    yield "reason", end.reason
-    yield "actor", end.actor
-    yield "ended", moment(end.ended_at)
 
 
 def _table(found: list[Session]) -> Table:
@@ -209,5 +172,6 @@ def _table(found: list[Session]) -> Table:
     for one in found:
         device = one.device.label or one.device.user_agent or one.device.ip
         instants = (distance(at) for at in (one.created_at, one.refreshed_at, one.idle_expires_at))
-        table.add_row(*map(Text, (one.session_id, *instants, str(one.generation), one.client_id, device)))
+        cells = (one.session_id, *instants, str(one.generation), printable(one.client_id), printable(device))
+        table.add_row(*map(Text, cells))
     return table

@@ -33,9 +33,10 @@ def token() -> None:
 @pass_context
 def inspect(context: Context, *, token: str) -> None:
     """
-    Say what a TOKEN says, without trusting it; without TOKEN it is read from standard input.
+    Say what a token says, without trusting it.
 
-    No authority is asked and no signature checked. Exit code 1: it is no token.
+    Without TOKEN it is read from standard input. No authority is asked and no
+    signature checked. Exit code 1: it is no token.
     """
     found = inspect_token(token)
     context.screen.show(_value(found), _headline(found), facts(_facts(found)))

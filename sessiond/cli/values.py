@@ -44,8 +44,19 @@ def _member(name: str, value: object) -> tuple[str, Any] | None:
     if (name.endswith("_at") or name in _INSTANTS) and isinstance(value, int):
         return name, instant(value)
     if name.endswith("_json") and isinstance(value, str):
-        return name.removesuffix("_json"), json.loads(value) if value else {}
+        return name.removesuffix("_json"), _read(value) if value else {}
     return name, json_value(value)
+
+
+def _read(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Read JSON, and give the text itself where it is none: what a token says that nobody signed can be anything."""
+    try:
+        value = json.loads(text)
+        # What goes in does not always go out: a number can be too large, brackets too deep, a surrogate alone.
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return text
+    return value
 
 
 def error_value(error: SessiondError) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import signal
 import subprocess
@@ -15,14 +17,17 @@ import psutil
 import pytest
 
 from sessiond.cli import demo as demo_command
-from sessiond.cli.demo_server import STOP_SECONDS
+from sessiond.cli.demo_server import STOP_SECONDS, signals_as_exit
 from sessiond.cli.demo_stage import Stage, StepFailedError, check
 from sessiond.cli.demo_story import SETTINGS
 from sessiond.errors import Cause, InvalidAccessToken, InvalidRefreshToken, OverloadedError
 from tests.cli.shell import run
 
-STEPS = 9
+STEPS = 10
 COMMAND = [sys.executable, "-m", "sessiond", "demo"]
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+IN_BACKGROUND = ["sh", "-c", 'trap "" TERM HUP INT; exec "$@"', "sh", *COMMAND]
+"""As a shell without job control starts what it runs in the background: with SIGINT ignored; here all three are."""
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +54,9 @@ def test_demo_plays_every_step_and_leaves_nothing_behind(folder: Path) -> None:
     seconds = time.monotonic() - started
 
     assert (0, "") == (done.returncode, done.stderr)
-    assert [str(number) for number in range(1, STEPS + 1)] == re.findall(r"^(\d)  ", done.stdout, re.MULTILINE)
-    for fact in ("→ CreateSession", "← RETRIED", "← SHARED", "← REUSED", "← REVOKED", "← EXPIRED", "→ RotateKey"):
+    assert [str(number) for number in range(1, STEPS + 1)] == re.findall(r"^(\d+)  ", done.stdout, re.MULTILINE)
+    requests = ("→ CreateSession", "→ RotateKey", "→ ExplainToken")
+    for fact in (*requests, "← RETRIED", "← SHARED", "← REUSED", "← REVOKED", "← EXPIRED"):
         assert fact in done.stdout
     assert f"All {STEPS} steps answered as they should" in done.stdout
     assert re.search(r"sdr_[\w-]{20}", done.stdout) is None
@@ -87,10 +93,11 @@ def test_server_that_does_not_start_is_told(folder: Path, monkeypatch: pytest.Mo
     assert [] == list(folder.iterdir())
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_interrupted_demo_leaves_nothing_behind(folder: Path, number: signal.Signals) -> None:
-    """A demo that is stopped in the middle stops its server and removes its data."""
-    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+@pytest.mark.parametrize("start", [COMMAND, IN_BACKGROUND], ids=["foreground", "background"])
+@pytest.mark.parametrize("number", SIGNALS)
+def test_interrupted_demo_leaves_nothing_behind(folder: Path, number: signal.Signals, start: list[str]) -> None:
+    """A demo that is stopped in the middle stops its server and removes its data, also one that ignored the signal."""
+    with subprocess.Popen(start, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while not process.stdout.readline().startswith("1  "):
             assert process.poll() is None
@@ -100,9 +107,36 @@ def test_interrupted_demo_leaves_nothing_behind(folder: Path, number: signal.Sig
         process.communicate(timeout=STOP_SECONDS - 1)
 
     assert 1 == len(running)
-    assert process.returncode != 0
+    assert 128 + number == process.returncode
     assert [] == servers_in(folder)
     assert [] == list(folder.iterdir())
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_signal_that_is_swallowed_still_ends_the_demo(number: signal.Signals) -> None:
+    """Where what a signal raises gets lost, in a destructor or a callback, the demo leaves at its next step."""
+    lines: list[str] = []
+
+    def play() -> None:
+        with signals_as_exit() as go_on:
+            with contextlib.suppress(SystemExit):
+                os.kill(os.getpid(), number)
+            stage = Stage(None, go_on)
+            with stage.step("title"):
+                stage.note("one line more")
+                lines.append("played")
+
+    with pytest.raises(SystemExit) as left:
+        play()
+    assert (128 + number, []) == (left.value.code, lines)
+
+
+def test_signal_that_is_swallowed_at_the_end_is_no_success() -> None:
+    """A demo that was told to stop does not end with 0, however late that was."""
+    with pytest.raises(SystemExit) as left, signals_as_exit(), contextlib.suppress(SystemExit):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    assert 128 + signal.SIGINT == left.value.code
 
 
 def test_environment_of_the_caller_does_not_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,18 @@
-"""Times for people and for machines."""
+"""Times for people and for machines, and what would steer a terminal."""
 
 from __future__ import annotations
 
+import io
+import json
+import sys
 import time
 
 import pytest
+from rich.table import Table
 
-from sessiond.cli.screen import moment, span
+from sessiond.cli.screen import Screen, moment, printable, span
 from sessiond.cli.values import instant
+from sessiond.errors import Cause, InvalidAccessToken, InvalidRequestError, SessiondError, StoreUnavailableError
 
 
 @pytest.mark.parametrize(
@@ -42,3 +47,57 @@ def test_instant_has_milliseconds_only_where_there_are_some() -> None:
     """RFC 3339 in UTC, with a Z."""
     assert "2027-01-15T08:00:00Z" == instant(1_800_000_000)
     assert "2027-01-15T08:00:00.123Z" == instant(1_800_000_000.123)
+
+
+class Terminal(io.StringIO):
+    """A standard stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+@pytest.mark.parametrize(
+    "steering", ["\x1b", "\x9b", "\x7f", "\u061c", "\u200e", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069"]
+)
+def test_what_steers_a_terminal_is_spelled_out(steering: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People are never shown a character that steers a terminal or turns a line around; machines there neither."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    Screen(as_json=True).show({"reason": f"é{steering}"})
+
+    assert steering.encode("unicode_escape").decode() == printable(steering)
+    assert steering not in terminal.getvalue()
+    assert {"reason": f"é{steering}"} == json.loads(terminal.getvalue())
+
+
+def test_machines_read_utf_8_from_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes to no terminal stands as it is."""
+    pipe = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", pipe)
+    Screen(as_json=True).show({"reason": "é\u202e"})
+    assert '{"reason": "é\u202e"}\n' == pipe.getvalue()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidAccessToken(Cause.REVOKED, "a\x1b[2J[red]\u202e"),
+        InvalidRequestError(("a\x1b[2J[red]\u202e", "a\x1b[2J[red]\u202e")),
+        StoreUnavailableError("a\x1b[2J[red]\u202e"),
+    ],
+)
+def test_refusal_steers_no_terminal(error: SessiondError, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message of a refusal may hold words of strangers; they are shown, and do nothing."""
+    Screen(as_json=False).refused(error)
+    shown = capsys.readouterr().err
+    assert "a\\x1b[2J[red]\\u202e" in shown
+    assert {"\x1b", "\u202e"}.isdisjoint(shown)
+
+
+def test_plain_text_is_not_marked_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """A text in a cell is shown as it stands, whatever it looks like."""
+    table = Table.grid()
+    table.add_row("[red]x[/] :smile:")
+    Screen(as_json=False).show(None, table)
+    assert "[red]x[/] :smile:\n" == capsys.readouterr().out

@@ -138,7 +138,7 @@ def test_show_tells_how_a_session_ended(sessiond: Command) -> None:
     run = sessiond("session", "show", opened["session_id"])
     value = sessiond("--json", "session", "show", opened["session_id"]).value
 
-    for fact in ("has ended", "REVOKED", "lost phone", "support", "1 refusals"):
+    for fact in ("has ended", "REVOKED", "lost phone", "support", "1 refused"):
         assert fact in run.out
     assert ("ENDED", "REVOKED", "lost phone", "support") == (
         value["state"],
