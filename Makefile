@@ -54,6 +54,14 @@ check: $(PACKAGE) $(TOOLS) $(PEERS) .venv-gen/.installed .venv-oldest/.installed
 bench: $(PACKAGE) $(PEERS) ## measure token verification beside the libraries in use today
 	@python -m benchmarks.verify
 
+.PHONY: bench-batch
+bench-batch: $(PACKAGE) ## measure BatchVerify and Verify over gRPC, server and client on a core each
+	@python -m benchmarks.batch_verify
+
+.PHONY: bench-revocation
+bench-revocation: $(PACKAGE) ## measure how revocations are written, judged and told
+	@for kind in subject index local; do python -m benchmarks.revocation $$kind || exit 1; done
+
 .PHONY: bench-figures
 bench-figures: $(PACKAGE) $(PEERS) ## measure, and write docs/verify.json, its picture and the table of the README
 	@python -m benchmarks.verify --json docs/verify.json

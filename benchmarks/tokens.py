@@ -76,11 +76,11 @@ def access_tokens(n_tokens: int, now: int) -> tuple[dict[str, Tokens], RSAPublic
     }
     made = {
         form: _tokens(
-            good=[write(_claims(number, now)) for number in range(n_tokens)],
-            of_other_key=write_with_other_key(_claims(0, now)),
+            good=[write(access_claims(number, now)) for number in range(n_tokens)],
+            of_other_key=write_with_other_key(access_claims(0, now)),
             unfit={
-                "expired": write(_claims(0, now, life=-LIFE)),
-                "for another audience": write(_claims(0, now, audience=OTHER_AUDIENCE)),
+                "expired": write(access_claims(0, now, life=-LIFE)),
+                "for another audience": write(access_claims(0, now, audience=OTHER_AUDIENCE)),
             },
         )
         for form, (write, write_with_other_key) in writers.items()
@@ -109,7 +109,8 @@ def _tokens(good: list[str], of_other_key: str, unfit: dict[str, str]) -> Tokens
     return Tokens(good, {"forged": changed, "truncated": token[:-4], "signed with another key": of_other_key}, unfit)
 
 
-def _claims(number: int, now: int, audience: str = AUDIENCE, life: int = LIFE) -> AccessClaims:
+def access_claims(number: int, now: int, audience: str = AUDIENCE, life: int = LIFE) -> AccessClaims:
+    """Give the claims of one session's token."""
     return AccessClaims(
         session_id=number.to_bytes(16, "big"),
         generation=number % 100,
